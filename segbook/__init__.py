@@ -1,0 +1,1 @@
+"""segbook: the module behind the book *Semantic segmentation with Keras*."""

@@ -1,0 +1,51 @@
+"""Pictures, their masks and the task they belong to: what every world and data set returns."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+VOID = 255
+
+
+@dataclass(frozen=True)
+class Task:
+    """The classes of a segmentation problem.
+
+    Args:
+        class_names: One name a class; a class's id is its position.
+        palette: uint8 array `(num_classes, 3)`, the RGB colour of each class.
+        void: The mask value that means "no label here".
+    """
+
+    class_names: tuple[str, ...]
+    palette: np.ndarray
+    void: int = VOID
+
+    @property
+    def num_classes(self) -> int:
+        """The number of classes, void not counted."""
+        return len(self.class_names)
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Pictures with their masks.
+
+    Args:
+        images: float32 array `(count, height, width, 3)` with values in [0, 1].
+        masks: uint8 array `(count, height, width)` of class ids; `task.void` marks unlabelled pixels.
+        task: The classes that the ids stand for.
+    """
+
+    images: np.ndarray
+    masks: np.ndarray
+    task: Task
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index) -> "Samples":
+        """Select samples by a slice, an index array or a boolean array."""
+        if isinstance(index, int | np.integer):
+            index = [index]
+        return replace(self, images=self.images[index], masks=self.masks[index])
