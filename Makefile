@@ -1,0 +1,40 @@
+# make read    open the book            make test       every test, every page
+# make check   a fast subset            make bench      speed ratios
+# make exercises  write the student notebooks from the solutions
+PYTHON ?= python3
+BIN := .venv/bin
+CHAPTER ?= chapters/05_fcn.ipynb
+
+.PHONY: read test check bench exercises clean
+
+read: .venv/ready
+	@$(BIN)/jupyter lab --allow-root --log-level=CRITICAL $(CHAPTER)
+
+test: .venv/ready
+	$(BIN)/ruff check && $(BIN)/ruff format --check
+	$(BIN)/pytest
+	$(BIN)/pytest --nbval chapters/*.ipynb chapters/solutions
+
+check: .venv/ready
+	$(BIN)/ruff check && $(BIN)/ruff format --check
+	$(BIN)/pytest -m "not slow"
+
+bench: .venv/ready
+	@for script in benchmarks/bench_*.py; do $(BIN)/python $$script || exit 1; done
+
+exercises: .venv/ready
+	$(BIN)/python -m segbook.exercises
+
+clean:
+	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache
+	find . -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf
+
+# JupyterLab asks newcomers whether they want its news; a book should not.
+.venv/ready: requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "segbook needs Python 3.11 or later, but $(PYTHON) is" \
+	    "$$($(PYTHON) --version 2>&1). Name another: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/jupyter labextension disable "@jupyterlab/apputils-extension:announcements" 2>/dev/null
+	@touch $@

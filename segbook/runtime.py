@@ -1,0 +1,84 @@
+"""Quiet start-up, seeds, and the device in use."""
+
+import contextlib
+import os
+import sys
+import tempfile
+
+
+@contextlib.contextmanager
+def _stderr_of_native_code_held_back():
+    """Hold back what C++ code writes to stderr; show it after all if the block fails."""
+    sys.stderr.flush()
+    original = os.dup(2)
+    try:
+        with tempfile.TemporaryFile() as held:
+            os.dup2(held.fileno(), 2)
+            try:
+                yield
+            except BaseException:
+                held.seek(0)
+                os.write(original, held.read())
+                raise
+            finally:
+                os.dup2(original, 2)
+    finally:
+        os.close(original)
+
+
+def import_keras_quietly() -> None:
+    """Import Keras and its backend without the backend's log lines on stderr.
+
+    TensorFlow logs from C++ while it loads, before any Python setting can reach it. Errors are
+    shown: a failed import prints what was held back. Set `TF_CPP_MIN_LOG_LEVEL` to see later
+    messages of TensorFlow. Does nothing when Keras is imported already.
+    """
+    if "keras" in sys.modules:
+        return
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+    with _stderr_of_native_code_held_back():
+        import keras  # noqa: F401
+
+
+def start(seed: int = 0) -> str:
+    """Seed every random generator and say which device Keras computes on.
+
+    On a GPU, TensorFlow is told to take memory as it needs it rather than all at once.
+
+    Args:
+        seed: The seed of Python, NumPy and the Keras backend.
+
+    Returns:
+        One line such as `"tensorflow on 2 CPU cores"` or `"jax on 1 GPU"`.
+    """
+    import keras
+
+    keras.utils.set_random_seed(seed)
+    backend = keras.backend.backend()
+    gpus = _gpu_count(backend)
+    if gpus:
+        return f"{backend} on {gpus} GPU{'s' if gpus > 1 else ''}"
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"{backend} on {cores} CPU core{'s' if cores > 1 else ''}"
+
+
+def _gpu_count(backend: str) -> int:
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        gpus = tf.config.list_physical_devices("GPU")
+        for gpu in gpus:
+            # The GPU can only be told before it is first used; a second call is too late.
+            with contextlib.suppress(RuntimeError):
+                tf.config.experimental.set_memory_growth(gpu, True)
+        return len(gpus)
+    if backend == "jax":
+        import jax
+
+        return sum(device.platform == "gpu" for device in jax.devices())
+    if backend == "torch":
+        import torch
+
+        return torch.cuda.device_count()
+    return 0

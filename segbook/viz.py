@@ -1,0 +1,219 @@
+"""Figures: pictures beside masks, overlays, per-class bars and training curves.
+
+Every function returns a `matplotlib` figure; `show` puts it into a notebook with alternative text.
+Classes keep the colours of their `Task` everywhere.
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.patches import Patch
+
+from segbook.palette import VOID_COLOR
+from segbook.samples import Task
+
+STYLE = {
+    "figure.dpi": 100,
+    "figure.facecolor": "white",
+    "font.size": 10,
+    "axes.titlesize": 10.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": False,
+    "legend.frameon": False,
+    "lines.linewidth": 1.8,
+    "image.interpolation": "nearest",
+    "axes.prop_cycle": plt.cycler(color=["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9"]),
+}
+
+
+def use_style() -> None:
+    """Give every figure of this session the look of the book."""
+    plt.rcParams.update(STYLE)
+
+
+def show(figure: plt.Figure, alt: str) -> None:
+    """Display a figure in a notebook with alternative text, then close it.
+
+    Args:
+        figure: The figure.
+        alt: What a reader who cannot see the figure needs to know.
+    """
+    from IPython.display import display
+
+    display(figure, metadata={"image/png": {"alt": alt}})
+    plt.close(figure)
+
+
+def interactive(draw, alt: str, **controls) -> None:
+    """Show a figure with sliders that redraw it; the first state is stored with the notebook.
+
+    Args:
+        draw: Function of the controls' values that returns a figure.
+        alt: Alternative text of the figure.
+        **controls: From argument name of `draw` to an `ipywidgets` control with a `value`.
+    """
+    import ipywidgets
+    from IPython.display import display
+
+    def values():
+        return {name: control.value for name, control in controls.items()}
+
+    display(ipywidgets.HBox(list(controls.values())))
+    metadata = {"image/png": {"alt": alt}}
+    figure = draw(**values())
+    picture = display(figure, metadata=metadata, display_id=True)
+    plt.close(figure)
+
+    def redraw(_):
+        figure = draw(**values())
+        picture.update(figure, metadata=metadata)
+        plt.close(figure)
+
+    for control in controls.values():
+        control.observe(redraw, "value")
+
+
+def colorize(mask, task: Task) -> np.ndarray:
+    """Paint a mask in the colours of its classes.
+
+    Args:
+        mask: Integer array of any shape with ids `0..num_classes-1` or `task.void`.
+        task: The classes.
+
+    Returns:
+        uint8 array of the mask's shape with a last axis of RGB added.
+
+    Raises:
+        ValueError: If the mask holds an id that is neither a class nor void.
+    """
+    mask = np.asarray(mask)
+    lookup = np.append(task.palette, [VOID_COLOR], axis=0).astype("uint8")
+    known = (mask >= 0) & (mask < task.num_classes)
+    if not np.all(known | (mask == task.void)):
+        strange = np.unique(mask[~known & (mask != task.void)])[:5].tolist()
+        raise ValueError(
+            f"mask: found the ids {strange}; allowed are 0..{task.num_classes - 1} and "
+            f"void {task.void}"
+        )
+    return lookup[np.where(known, mask, task.num_classes)]
+
+
+def overlay(image, mask, task: Task, opacity: float = 0.55) -> np.ndarray:
+    """Lay a coloured mask over its picture; void stays clear.
+
+    Args:
+        image: float array `(height, width, 3)` with values in [0, 1].
+        mask: Integer array `(height, width)`.
+        task: The classes.
+        opacity: Share of the mask's colour, 0 to 1.
+
+    Returns:
+        float32 array `(height, width, 3)` with values in [0, 1].
+    """
+    if not 0 <= opacity <= 1:
+        raise ValueError(f"opacity: got {opacity}; allowed is 0 to 1")
+    mask = np.asarray(mask)
+    share = opacity * (mask != task.void)[..., None]
+    return ((1 - share) * np.asarray(image) + share * colorize(mask, task) / 255).astype("float32")
+
+
+def grid(columns: dict, task: Task, title: str = "", width: float = 9.0) -> plt.Figure:
+    """Draw pictures, masks and predictions side by side, one sample a row, with a legend.
+
+    Args:
+        columns: From column title to a batch: float pictures `(n, height, width, 3)` in [0, 1] or
+            integer masks `(n, height, width)`.
+        task: The classes.
+        title: A line above the figure.
+        width: Width of the figure in inches.
+    """
+    batches = {name: np.asarray(batch) for name, batch in columns.items()}
+    rows, height, breadth = next(iter(batches.values())).shape[:3]
+    cell = width / len(batches)
+    figure, axes = plt.subplots(
+        rows,
+        len(batches),
+        figsize=(width, rows * cell * height / breadth + 0.8),
+        squeeze=False,
+        layout="constrained",
+    )
+    for column, (name, batch) in zip(axes.T, batches.items(), strict=True):
+        for ax, item in zip(column, batch, strict=True):
+            ax.imshow(item.clip(0, 1) if item.ndim == 3 else colorize(item, task))
+            ax.set_axis_off()
+        column[0].set_title(name)
+    figure.get_layout_engine().set(w_pad=0.03, h_pad=0.03, wspace=0.01, hspace=0.01)
+    masks = [batch for batch in batches.values() if batch.ndim == 3]
+    if masks:
+        _legend(figure, task, np.unique(np.concatenate([m.ravel() for m in masks])))
+    if title:
+        figure.suptitle(title)
+    return figure
+
+
+def _legend(figure: plt.Figure, task: Task, ids) -> None:
+    entries = [
+        Patch(facecolor=task.palette[i] / 255, edgecolor="0.4", linewidth=0.5, label=name)
+        for i, name in enumerate(task.class_names)
+        if i in ids
+    ]
+    if task.void in ids:
+        entries.append(
+            Patch(
+                facecolor=np.array(VOID_COLOR) / 255, edgecolor="0.4", linewidth=0.5, label="void"
+            )
+        )
+    figure.legend(
+        handles=entries,
+        loc="outside lower center",
+        ncols=min(len(entries), 9),
+        handlelength=1.2,
+        handleheight=1.0,
+        columnspacing=1.2,
+    )
+
+
+def per_class(results: dict, task: Task, title: str = "", ylabel: str = "IoU") -> plt.Figure:
+    """Draw one group of bars a class, one bar a model.
+
+    Args:
+        results: From model name to an array `(num_classes,)` of values in [0, 1]; NaN leaves a gap.
+        task: The classes.
+        title: A line above the figure.
+        ylabel: What the bars measure.
+    """
+    figure, ax = plt.subplots(figsize=(9, 3), layout="constrained")
+    step = 0.8 / len(results)
+    for k, (name, values) in enumerate(results.items()):
+        centers = np.arange(task.num_classes) + (k - (len(results) - 1) / 2) * step
+        ax.bar(centers, np.asarray(values), width=0.92 * step, label=name)
+    ax.set_xticks(range(task.num_classes), task.class_names)
+    ax.set_ylim(0, 1)
+    ax.set_ylabel(ylabel)
+    ax.legend(ncols=len(results))
+    ax.set_title(title, loc="left")
+    return figure
+
+
+def curves(histories: dict, quantity: str = "loss", title: str = "") -> plt.Figure:
+    """Draw how a quantity went during training, one line a model; validation is dashed.
+
+    Args:
+        histories: From model name to the `History` that `fit` returned, or its `.history` dict.
+        quantity: A key of the history; `val_` + key is drawn too where it exists.
+        title: A line above the figure.
+    """
+    figure, ax = plt.subplots(figsize=(9, 3), layout="constrained")
+    for name, history in histories.items():
+        logs = getattr(history, "history", history)
+        epochs = np.arange(1, len(logs[quantity]) + 1)
+        (line,) = ax.plot(epochs, logs[quantity], label=name)
+        if f"val_{quantity}" in logs:
+            ax.plot(
+                epochs, logs[f"val_{quantity}"], "--", color=line.get_color(), label=f"{name}, val"
+            )
+    ax.set_xlabel("epoch")
+    ax.set_ylabel(quantity.replace("_", " "))
+    ax.legend()
+    ax.set_title(title, loc="left")
+    return figure
