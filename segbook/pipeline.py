@@ -1,0 +1,133 @@
+"""From samples to batches: order, augmentation, and what `fit`, `evaluate` and `predict` take.
+
+An augmentation is a function `augment(images, masks, rng)` from one batch to another: float
+pictures `(n, h, w, c)`, integer masks `(n, h, w)`, and a `numpy.random.Generator` for every draw.
+It computes with `keras.ops`, so it takes NumPy arrays or the backend's tensors, on any device.
+"""
+
+import keras
+import numpy as np
+from keras import ops
+
+from segbook.checks import check_pairs
+
+
+def batches(samples, batch_size, augment=None, seed=0, shuffle=True):
+    """Make the batches that `fit`, `evaluate` and `predict` take.
+
+    Every epoch has an order and augmentation of its own. They depend on `seed` and on the number of
+    the epoch only, not on threads, machine or backend; each pass over the batches is an epoch.
+    Tell `fit` not to shuffle once more: `model.fit(batches(...), shuffle=False)`.
+
+    Args:
+        samples: `Samples`; checked here.
+        batch_size: Samples a batch; the last batch of an epoch has the rest.
+        augment: A function `(images, masks, rng)` to a batch of the same kind, or None.
+        seed: Seed of order and augmentation.
+        shuffle: False keeps the order, for `evaluate` and `predict`.
+
+    Returns:
+        A `tf.data.Dataset` on the TensorFlow backend, else a `keras.utils.PyDataset`, of
+        `(images, masks)`: float32 `(n, h, w, 3)` and int32 `(n, h, w)`.
+
+    Raises:
+        ValueError: Naming the argument, what was found and what is allowed.
+    """
+    if not (isinstance(batch_size, int | np.integer) and batch_size > 0):
+        raise ValueError(f"`batch_size` is {batch_size!r}; allowed: a positive integer")
+    check_pairs(samples.images, samples.masks, samples.task.num_classes, samples.task.void)
+    epochs = Epochs(samples, batch_size, augment, seed, shuffle)
+    return _tf_dataset(epochs) if keras.backend.backend() == "tensorflow" else epochs
+
+
+class Epochs(keras.utils.PyDataset):
+    """The batches of one epoch after the other, for any backend.
+
+    Keras calls `on_epoch_end`; in a loop of your own, call it too.
+
+    Args:
+        samples: `Samples`.
+        batch_size: Samples a batch.
+        augment: A function `(images, masks, rng)` to a batch of the same kind, or None.
+        seed: Seed of order and augmentation.
+        shuffle: Whether each epoch has an order of its own.
+    """
+
+    def __init__(self, samples, batch_size, augment=None, seed=0, shuffle=True):
+        super().__init__()
+        self.samples = samples
+        self.batch_size = batch_size
+        self.augment = augment
+        self.seed = seed
+        self.shuffle = shuffle
+        self.epoch = 0
+
+    def __len__(self):
+        return -(-len(self.samples) // self.batch_size)
+
+    def __getitem__(self, index):
+        return self.batch(self.epoch, index)
+
+    def on_epoch_end(self):
+        """Go on to the next epoch."""
+        self.epoch += 1
+
+    def batch(self, epoch, index):
+        """Make one batch.
+
+        Args:
+            epoch: Number of the epoch, from 0.
+            index: Number of the batch in the epoch, from 0.
+
+        Returns:
+            `(images, masks)`, float32 `(n, h, w, 3)` and int32 `(n, h, w)`.
+        """
+        rows = self._order(epoch)[index * self.batch_size : (index + 1) * self.batch_size]
+        images = self.samples.images[rows]
+        masks = self.samples.masks[rows].astype("int32")
+        if self.augment is not None:
+            images, masks = self.augment(images, masks, self._rng(epoch, index))
+        return images, masks
+
+    def _order(self, epoch):
+        count = len(self.samples)
+        return self._rng(epoch).permutation(count) if self.shuffle else np.arange(count)
+
+    def _rng(self, *key):
+        return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=key))
+
+
+def flip(images, masks, rng):
+    """Mirror every second pair, on average, left to right.
+
+    Args:
+        images: float `(n, h, w, c)`.
+        masks: integer `(n, h, w)`.
+        rng: `numpy.random.Generator`.
+
+    Returns:
+        Images and masks of the same shapes and dtypes.
+    """
+    mirrored = rng.random(len(images)) < 0.5
+    images = ops.where(mirrored[:, None, None, None], ops.flip(images, axis=2), images)
+    return images, ops.where(mirrored[:, None, None], ops.flip(masks, axis=2), masks)
+
+
+def _tf_dataset(epochs):
+    import tensorflow as tf
+
+    def one_epoch():
+        epoch = epochs.epoch
+        epochs.on_epoch_end()
+        for index in range(len(epochs)):
+            with keras.device("cpu"):
+                batch = epochs.batch(epoch, index)
+            yield batch
+
+    height, width, channels = epochs.samples.images.shape[1:]
+    signature = (
+        tf.TensorSpec((None, height, width, channels), tf.float32),
+        tf.TensorSpec((None, height, width), tf.int32),
+    )
+    dataset = tf.data.Dataset.from_generator(one_epoch, output_signature=signature)
+    return dataset.apply(tf.data.experimental.assert_cardinality(len(epochs))).prefetch(2)
