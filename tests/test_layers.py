@@ -1,0 +1,98 @@
+"""Layers against NumPy and against what their papers say."""
+
+import harness
+import keras
+import numpy as np
+import pytest
+from keras import layers as klayers
+from keras import ops
+
+from segbook import layers
+
+
+def apply(build, *shapes, seed=0):
+    """Run `build` on random features of the given shapes; return the inputs and the output."""
+    rng = np.random.default_rng(seed)
+    arrays = [rng.normal(size=shape).astype("float32") for shape in shapes]
+    inputs = [keras.Input((None, None, shape[-1])) for shape in shapes]
+    model = keras.Model(inputs, build(*inputs))
+    return arrays, ops.convert_to_numpy(model(arrays))
+
+
+def resize_reference(x, height, width):
+    """Bilinear resize with half-pixel centres and repeated edges, one axis after the other."""
+    for axis, size in ((1, height), (2, width)):
+        source = (np.arange(size) + 0.5) * x.shape[axis] / size - 0.5
+        source = np.clip(source, 0, x.shape[axis] - 1)
+        low = np.floor(source).astype(int)
+        high = np.minimum(low + 1, x.shape[axis] - 1)
+        share = np.expand_dims(source - low, tuple(a for a in range(4) if a != axis))
+        x = np.take(x, low, axis) * (1 - share) + np.take(x, high, axis) * share
+    return x
+
+
+@pytest.mark.parametrize(("stride", "size"), [(2, 4), (8, 16), (32, 64), (2, 3)])
+def test_bilinear_kernel_is_a_triangle_a_channel(stride, size):
+    kernel = ops.convert_to_numpy(layers.BilinearInitializer()((size, size, 3, 3)))
+    line = 1 - np.abs(np.arange(size) - (size - 1) / 2) / ((size + 1) // 2)
+    np.testing.assert_allclose(kernel[:, :, 1, 1], np.outer(line, line), atol=1e-6)
+    assert not kernel[:, :, 0, 1].any()
+
+
+@pytest.mark.parametrize("stride", [2, 4, 8])
+def test_bilinear_transposed_convolution_equals_a_resize_inside(stride):
+    (x,), up = apply(layers.bilinear_transposed(3, stride), (2, 6, 7, 3))
+    expected = resize_reference(x, 6 * stride, 7 * stride)
+    border = stride // 2
+    inside = (slice(None), slice(border, -border), slice(border, -border))
+    np.testing.assert_allclose(up[inside], expected[inside], atol=1e-5)
+    assert np.abs(up - expected)[:, 0].max() > 0.01
+
+
+@pytest.mark.parametrize("stride", [0, 1, 3])
+def test_bilinear_transposed_names_the_stride_it_refuses(stride):
+    with pytest.raises(ValueError, match=f"stride={stride} must be an even number"):
+        layers.bilinear_transposed(3, stride)
+
+
+@pytest.mark.parametrize(("height", "width"), [(65, 97), (33, 33), (5, 40), (9, 13)])
+def test_resize_to_equals_numpy(height, width):
+    (x, _), resized = apply(layers.resize_to, (2, 9, 13, 4), (2, height, width, 1))
+    np.testing.assert_allclose(resized, resize_reference(x, height, width), atol=1e-5)
+
+
+def test_crops_keep_the_corner_or_the_centre():
+    (x, _), corner = apply(layers.crop_to, (1, 9, 8, 2), (1, 5, 4, 1))
+    np.testing.assert_array_equal(corner, x[:, :5, :4])
+    (x, _), centre = apply(layers.center_crop_to, (1, 9, 8, 2), (1, 5, 4, 1))
+    np.testing.assert_array_equal(centre, x[:, 2:7, 2:6])
+
+
+def test_logits_are_float32_under_mixed_precision():
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        inputs = [keras.Input((None, None, 2)), keras.Input((None, None, 3))]
+        model = keras.Model(inputs, layers.logits_like(klayers.Conv2D(2, 1)(inputs[0]), inputs[1]))
+    finally:
+        keras.config.set_dtype_policy("float32")
+    logits = model([np.ones((1, 3, 4, 2), "float32"), np.ones((1, 24, 31, 3), "float32")])
+    assert keras.backend.standardize_dtype(logits.dtype) == "float32"
+    assert tuple(logits.shape) == (1, 24, 31, 2)
+
+
+@pytest.mark.parametrize(
+    ("normalize", "weights"),
+    [(True, 3 * 3 * 4 * 5 + 4 * 5), (False, 3 * 3 * 4 * 5 + 5)],
+)
+def test_conv_block_has_a_bias_or_batch_norm(normalize, weights):
+    x = keras.Input((None, None, 4))
+    model = keras.Model(x, layers.conv_block(x, 5, normalize=normalize, name="block"))
+    assert harness.count(model)[1] == weights
+
+
+def test_layers_survive_saving(tmp_path):
+    x = keras.Input((None, None, 3))
+    y = layers.conv_block(x, 4, strides=2)
+    y = layers.bilinear_transposed(4, 2)(y)
+    y = layers.resize_to(layers.crop_to(y, x), x)
+    harness.check_round_trip(keras.Model(x, layers.center_crop_to(y, x)), tmp_path)
