@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from segbook.checks import check_pairs
+from segbook.validation import check_pairs
 
 
 def batches(samples, batch_size, augment=None, seed=0, shuffle=True):

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from segbook.checks import DataError, refuse
+from segbook.validation import DataError, refuse
 
 PICTURES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from segbook.checks import ids_text, refuse, unknown_ids
 from segbook.datasets.decode import read_picture, resize_mask, resize_picture
 from segbook.samples import Samples
+from segbook.validation import ids_text, refuse, unknown_ids
 
 
 def read_pair(pair, read_mask, task, size=None):
