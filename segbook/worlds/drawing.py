@@ -1,0 +1,224 @@
+"""What the worlds draw with: reproducible random numbers, noise, and a canvas with an exact mask.
+
+Pixels are made only with float32 and float64 +, -, *, / and sqrt, comparisons and table look-ups.
+IEEE 754 fixes the result of each to the last bit, so every machine and NumPy version gives the same
+bytes; sin, exp, pow, matrix products and library sums are not used, because theirs may differ.
+"""
+
+from functools import cache
+
+import numpy as np
+
+
+def uniforms(seed: int, index: int, count: int, stream: int = 0) -> np.ndarray:
+    """Return uniform random numbers that depend on nothing but the arguments.
+
+    They are the raw output of the Philox generator, which NumPy keeps stable (NEP 19).
+
+    Args:
+        seed: The seed of the data set.
+        index: The picture's position in the data set.
+        count: How many numbers.
+        stream: Independent numbers for another purpose.
+
+    Returns:
+        float64 array `(count,)` with values in [0, 1).
+    """
+    key = np.array([seed, index], np.uint64)
+    counter = np.array([0, 0, 0, stream], np.uint64)
+    raw = np.random.Philox(key=key, counter=counter).random_raw(count)
+    return (raw >> np.uint64(11)) * 2.0**-53
+
+
+@cache
+def noise_tile(size: int = 256, coarsest: int = 8, finest: int = 128) -> np.ndarray:
+    """Return periodic value noise, octaves from coarse to fine with equal amplitude ratios of 0.6.
+
+    Args:
+        size: Height and width of the tile, pixels.
+        coarsest: Cells a side of the first octave.
+        finest: Cells a side of the last octave.
+
+    Returns:
+        float32 array `(size, size)` with values in [-1, 1] and mean near 0.
+    """
+    tile = np.zeros((size, size))
+    amplitude, total, cells = 1.0, 0.0, coarsest
+    while cells <= finest:
+        lattice = uniforms(7, cells, cells * cells).reshape(cells, cells) * 2 - 1
+        position = np.arange(size) * (cells / size)
+        low = position.astype(int)
+        fraction = position - low
+        fraction = fraction * fraction * (3 - 2 * fraction)
+        high = (low + 1) % cells
+        rows = lattice[low] + fraction[:, None] * (lattice[high] - lattice[low])
+        tile += amplitude * (rows[:, low] + fraction * (rows[:, high] - rows[:, low]))
+        total += amplitude
+        amplitude *= 0.6
+        cells *= 2
+    return (tile * (1.6 / total)).clip(-1, 1).astype(np.float32)
+
+
+def color(red: float, green: float, blue: float) -> np.ndarray:
+    """Return a colour of values in [0, 1] as a float32 array `(3, 1, 1)`."""
+    return np.array([[[red]], [[green]], [[blue]]], np.float32)
+
+
+class Canvas:
+    """A picture and its mask in the making, with the coordinates of the pixel centres.
+
+    Shapes are given as "inside" arrays: the distance to the shape's edge in pixels, positive inside.
+    The picture is covered softly over one pixel at the edge; the mask changes exactly where the
+    pixel's centre is inside.
+
+    Args:
+        image: float32 array `(3, height, width)`.
+        mask: uint8 array `(height, width)`.
+        x: float32 coordinates of the pixel centres, broadcastable to `(height, width)`.
+        y: As `x`.
+        per_x: Pixels in one unit of `x`, a number or an array.
+        per_y: Pixels in one unit of `y`, a number or an array.
+    """
+
+    def __init__(self, image, mask, x, y, per_x, per_y):
+        self.image, self.mask = image, mask
+        self.x, self.y, self.per_x, self.per_y = x, y, per_x, per_y
+
+    @classmethod
+    def blank(cls, height: int, width: int) -> "Canvas":
+        """Return a black canvas: y from 0 (top) to 1, x from 0 at the centre, both in picture heights."""
+        y = ((np.arange(height) + 0.5) / height).astype(np.float32)[:, None]
+        x = ((np.arange(width) + 0.5 - width / 2) / height).astype(np.float32)[None]
+        image = np.zeros((3, height, width), np.float32)
+        return cls(image, np.zeros((height, width), np.uint8), x, y, height, height)
+
+    def crop(self, left: float, top: float, right: float, bottom: float) -> "Canvas | None":
+        """Return a view of a `blank` canvas that covers a box and a pixel more, or None if outside."""
+        height, width = self.mask.shape
+        x0 = max(int(left * self.per_x + width / 2) - 1, 0)
+        x1 = min(int(right * self.per_x + width / 2) + 2, width)
+        y0, y1 = max(int(top * self.per_y) - 1, 0), min(int(bottom * self.per_y) + 2, height)
+        if x0 >= x1 or y0 >= y1:
+            return None
+        return Canvas(
+            self.image[:, y0:y1, x0:x1],
+            self.mask[y0:y1, x0:x1],
+            self.x[:, x0:x1],
+            self.y[y0:y1],
+            self.per_x,
+            self.per_y,
+        )
+
+    def place(self, x, y, scale, half_width, height) -> "Canvas | None":
+        """Return the view of an upright object in its own metres: x to the right, y up from its foot.
+
+        Args:
+            x: Where the foot's centre is.
+            y: As `x`.
+            scale: Picture heights in one metre.
+            half_width: The object's half width in metres.
+            height: Its height in metres; a tenth of it below the foot is in the view too.
+        """
+        reach = half_width * scale
+        view = self.crop(x - reach, y - height * scale, x + reach, y + 0.1 * height * scale)
+        if view is None:
+            return None
+        view.x, view.y = (view.x - x) / scale, (y - view.y) / scale
+        view.per_x = view.per_y = self.per_y * scale
+        return view
+
+    def mirrored(self) -> "Canvas":
+        """Return the same view with |x| for x: what is drawn appears on both sides."""
+        return Canvas(self.image, self.mask, np.abs(self.x), self.y, self.per_x, self.per_y)
+
+    def box(self, left, bottom, right, top):
+        """Return the inside of a box, `bottom` < `top`."""
+        across = np.minimum(self.x - left, right - self.x) * self.per_x
+        return np.minimum(across, np.minimum(self.y - bottom, top - self.y) * self.per_y)
+
+    def taper(self, bottom, top, foot, head):
+        """Return the inside of a trapezoid with level ends.
+
+        Args:
+            bottom: The lower end's y.
+            top: The upper end's y.
+            foot: Left and right x of the lower end.
+            head: Left and right x of the upper end.
+        """
+        along = (self.y - bottom) * (1 / (top - bottom))
+        left = foot[0] + along * (head[0] - foot[0])
+        right = foot[1] + along * (head[1] - foot[1])
+        across = np.minimum(self.x - left, right - self.x) * self.per_x
+        return np.minimum(across, np.minimum(self.y - bottom, top - self.y) * self.per_y)
+
+    def ellipse(self, x, y, radius_x, radius_y):
+        """Return the inside of an ellipse."""
+        u, v = (self.x - x) * (1 / radius_x), (self.y - y) * (1 / radius_y)
+        return (1 - np.sqrt(u * u + v * v)) * (radius_y * self.per_y)
+
+    def paint(self, inside, paint, label=None, opacity=1.0):
+        """Lay a colour over a shape.
+
+        Args:
+            inside: Distance to the edge in pixels, `(height, width)`.
+            paint: Colour, broadcastable to `(3, height, width)`.
+            label: The class that the mask gets, or None to leave the mask as it is.
+            opacity: From 0 to 1.
+        """
+        cover = np.minimum(np.maximum(inside + 0.5, 0), opacity)
+        self.image += cover * (paint - self.image)
+        if label is not None:
+            self.mask[inside > 0] = label
+
+    def shade(self, inside, softness, strength):
+        """Darken a shape with a soft edge `softness` pixels wide, by `strength` at most."""
+        cover = np.minimum(np.maximum(inside * (1 / softness), 0), 1)
+        self.image *= 1 - strength * cover
+
+
+def finish(image: np.ndarray, noise: float, seed: int, index: int) -> np.ndarray:
+    """Add the camera's noise to a picture and round it to multiples of 1/255.
+
+    Args:
+        image: float32 array `(3, height, width)`.
+        noise: Standard deviation, in units of the full range.
+        seed: The seed of the data set.
+        index: The picture's position in the data set.
+
+    Returns:
+        float32 array `(height, width, 3)` with values in [0, 1].
+    """
+    if noise > 0:
+        key = np.array([seed, index], np.uint64)
+        counter = np.array([0, 0, 0, 1], np.uint64)
+        words = np.random.Philox(key=key, counter=counter).random_raw((image.size + 1) // 2)
+        quarters = words.astype("<u8").view(np.uint8).reshape(4, -1)[:, : image.size]
+        # Four uniform bytes add up to a bell with mean 510 and standard deviation 147.8.
+        total = quarters.astype(np.uint16)
+        total = (total[0] + total[1]) + (total[2] + total[3])
+        bell = (total.astype(np.float32) - 510) * (1 / 147.8)
+        image = image + noise * bell.reshape(image.shape)
+    levels = np.rint(np.minimum(np.maximum(image, 0), 1) * 255)
+    return np.ascontiguousarray(levels.transpose(1, 2, 0)) / np.float32(255)
+
+
+def check_knob(name: str, value: float, low: float, high: float) -> float:
+    """Return a knob's value as a float, or raise ValueError if it is not in [low, high]."""
+    if not low <= value <= high:
+        raise ValueError(f"{name} is {value!r}; it must be between {low:g} and {high:g}")
+    return float(value)
+
+
+def check_request(count: int, size, seed: int, smallest: int) -> tuple[int, int]:
+    """Return (height, width) of the pictures asked for, or raise ValueError naming the argument."""
+    if int(count) != count or count < 1:
+        raise ValueError(f"count is {count!r}; it must be an integer, 1 or more")
+    if int(seed) != seed or not 0 <= seed < 2**63:
+        raise ValueError(f"seed is {seed!r}; it must be an integer from 0 to 2**63 - 1")
+    height, width = (size, size) if np.isscalar(size) else size
+    for side in (height, width):
+        if int(side) != side or side < smallest:
+            raise ValueError(
+                f"size is {size!r}; it must be an integer or (height, width), {smallest} or more"
+            )
+    return int(height), int(width)

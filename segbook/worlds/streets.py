@@ -1,0 +1,201 @@
+"""Procedural road scenes with exact masks."""
+
+import numpy as np
+
+from ..palette import palette
+from ..samples import Samples, Task
+from . import street_objects
+from .drawing import Canvas, check_knob, check_request, color, finish, uniforms
+from .street_layers import Row, Scene, paint_ground, paint_houses, paint_sky, paint_skyline
+
+CLASSES = ("sky", "building", "road", "pavement", "tree", "car", "person", "pole", "marking")
+NEAREST = 0.125
+HOUSES = 9
+SLOTS = {"car": 8, "person": 10, "tree": 9, "pole": 7}
+WALLS = (
+    (0.78, 0.68, 0.55),
+    (0.72, 0.45, 0.36),
+    (0.85, 0.8, 0.7),
+    (0.6, 0.66, 0.7),
+    (0.83, 0.7, 0.45),
+    (0.66, 0.52, 0.46),
+    (0.7, 0.74, 0.66),
+    (0.8, 0.6, 0.55),
+)
+ACCENTS = (
+    (0.45, 0.22, 0.17),
+    (0.3, 0.3, 0.34),
+    (0.2, 0.38, 0.34),
+    (0.62, 0.2, 0.2),
+    (0.25, 0.32, 0.5),
+)
+
+
+def streets(
+    count: int,
+    size=96,
+    seed: int = 0,
+    *,
+    density: float = 1.0,
+    light: tuple[float, float] = (0.35, 1.0),
+    noise: float = 0.02,
+    scale_range: float = 8.0,
+    look_alike: float = 0.5,
+    rarity: float = 0.0,
+) -> Samples:
+    """Return road scenes in perspective: a road between houses, with trees, cars and people.
+
+    Picture i of a seed depends on nothing but the seed, i, the size and the knobs, and each size shows
+    the same scene. The bytes are the same on every machine (see `drawing`).
+
+    Args:
+        count: How many pictures, 1 or more.
+        size: Height and width in pixels, or `(height, width)`; 32 or more.
+        seed: Which data set, 0 or more.
+        density: How many cars, people, trees and poles there are, as a multiple of the usual; 0 to 2.
+        light: Darkest and brightest time of day, from 0 (dusk) to 1 (noon); each picture draws its own.
+        noise: Standard deviation of the camera's noise, 0 to 0.3, where 1 is the full range.
+        scale_range: How many times larger the nearest car or person is than the farthest; 1 to 16.
+        look_alike: How alike walls, road and pavement are, from 0 (walls coloured, pavement pale) to 1 (all
+            the same grey, and blank walls): then only the surroundings tell them apart.
+        rarity: The share of people and poles that is left out, 0 to 1.
+
+    Returns:
+        `Samples` with float32 pictures `(count, height, width, 3)` and uint8 masks.
+
+    Raises:
+        ValueError: If an argument is out of its range; the message names it.
+    """
+    height, width = check_request(count, size, seed, smallest=32)
+    density = check_knob("density", density, 0, 2)
+    noise = check_knob("noise", noise, 0, 0.3)
+    scale_range = check_knob("scale_range", scale_range, 1, 16)
+    look_alike = check_knob("look_alike", look_alike, 0, 1)
+    rarity = check_knob("rarity", rarity, 0, 1)
+    darkest, brightest = (check_knob("light", value, 0, 1) for value in light)
+    if darkest > brightest:
+        raise ValueError(f"light is {light!r}; it must be (darkest, brightest)")
+    images = np.empty((count, height, width, 3), np.float32)
+    masks = np.empty((count, height, width), np.uint8)
+    for index in range(count):
+        u = uniforms(seed, index, 64 * 12).reshape(64, 12).tolist()
+        canvas = Canvas.blank(height, width)
+        scene = _scene(u[0], darkest + (brightest - darkest) * u[0][0])
+        _surroundings(canvas, scene, u[1:22], look_alike)
+        _objects(canvas, scene, u[22:], density, scale_range, rarity)
+        images[index] = finish(canvas.image, noise, seed, index)
+        masks[index] = canvas.mask
+    return Samples(images, masks, Task(CLASSES, palette(CLASSES)))
+
+
+def _scene(u: list[float], daylight: float) -> Scene:
+    """Choose camera and light."""
+    road = 3.7 + 1.0 * u[1]
+    shift = 1.6 * (u[2] - 0.5)
+    dusk = 1 - daylight
+    return Scene(
+        vanishing=0.3 * (u[3] - 0.5),
+        horizon=0.4 + 0.1 * u[4],
+        camera_height=2.4 + 1.0 * u[5],
+        road=(shift - road, shift + road),
+        pavement=2.2 + 1.6 * u[6],
+        daylight=daylight,
+        sun=-1.0 if u[7] < 0.5 else 1.0,
+        tint=color(1.02 - 0.38 * dusk, 1.0 - 0.5 * dusk, 0.97 - 0.4 * dusk),
+        haze=color(0.8 - 0.1 * dusk, 0.86 - 0.3 * dusk, 0.92 - 0.34 * dusk),
+        haze_amount=0.4 + 0.5 * u[8],
+    )
+
+
+def _surroundings(canvas: Canvas, scene: Scene, u: list[list[float]], look_alike: float) -> None:
+    """Paint all that is no object."""
+    first = u[0]
+    paint_sky(canvas, scene, first[0:3])
+    paint_skyline(canvas, scene, first[3:6])
+    asphalt = color(0.4, 0.4, 0.42) * (0.85 + 0.3 * first[6])
+    pale = color(0.66, 0.62, 0.58)
+    grey = {"road": asphalt, "pavement": pale + look_alike * (asphalt * 1.1 - pale)}
+    row = _houses(u[2:], asphalt, look_alike)
+    left, right = scene.road
+    middle = (left + right) / 2
+    marks = {
+        "lanes": (middle,)
+        if first[7] < 0.6
+        else (middle, (left + middle) / 2, (right + middle) / 2),
+        "crossing": 8 + 14 * first[8] if first[9] < 0.45 else 0,
+        "wear": 0.35 * first[10],
+        "drift": first[11],
+    }
+    side = 0 if scene.sun < 0 else 1
+    wall = (left - scene.pavement, right + scene.pavement)[side]
+    tall = row.tall[side * HOUSES : (side + 1) * HOUSES]
+
+    def shadow(far):
+        house = np.searchsorted(row.near[side], far, side="right") - 1
+        return wall - scene.sun * 0.55 * tall[house]
+
+    paint_ground(canvas, scene, grey, marks, shadow)
+    paint_houses(canvas, scene, row, first[5])
+
+
+def _houses(u: list[list[float]], asphalt, look_alike: float) -> Row:
+    """Choose the houses of both sides."""
+    near, houses = [], []
+    for side in range(2):
+        distance, edges = 0.0, []
+        for number in range(HOUSES):
+            chance = u[side * HOUSES + number]
+            edges.append(distance)
+            gap = chance[0] < 0.22
+            distance += (2 + 0.6 * number) if gap else (7 + 9 * chance[1]) * (1 + 0.12 * number)
+            houses.append((chance, gap))
+        near.append(np.array(edges, np.float32))
+
+    def each(choose):
+        return np.array([choose(chance) for chance, _ in houses], np.float32)
+
+    blank = each(lambda c: c[6] < 0.7 * look_alike)
+    wall = each(lambda c: street_objects.pick(WALLS, c[2])).T
+    dull = asphalt[:, :, 0] * each(lambda c: 0.95 + 0.3 * c[7])
+    return Row(
+        near=(near[0], near[1]),
+        tall=np.array([0 if gap else 4.5 + 9 * c[3] * c[3] for c, gap in houses], np.float32),
+        storey=each(lambda c: 2.7 + 0.7 * c[4]),
+        bay=each(lambda c: 1.8 + 1.4 * c[5]),
+        glass=each(lambda c: 0.35 + 0.3 * c[8]) * np.where(blank > 0, 0, 1).astype(np.float32),
+        wall=wall + np.maximum(blank * look_alike, 0.3 * look_alike) * (dull - wall),
+        accent=each(lambda c: street_objects.pick(ACCENTS, c[9])).T,
+        shop=each(lambda c: c[10] < 0.35) * (1 - blank),
+    )
+
+
+def _objects(canvas, scene, u, density, scale_range, rarity) -> None:
+    """Paint cars, people, trees and poles from far to near."""
+    left, right = scene.road
+    middle = (left + right) / 2
+    things = []
+    slot = iter(u)
+    for name, slots in SLOTS.items():
+        for _ in range(slots):
+            chance, spread, side, place, *looks = next(slot)
+            if chance >= 0.5 * density or (name in ("person", "pole") and place < rarity):
+                continue
+            far = 1 + (scale_range - 1) * spread * spread
+            scale = NEAREST / far
+            things.append((scale, name, side, looks))
+    for scale, name, side, looks in sorted(things, key=lambda thing: thing[0]):
+        on_right = side < 0.5
+        within = abs(2 * side - 1)
+        kerb, out = (right, 1) if on_right else (left, -1)
+        if name == "car":
+            parked = within < 0.4
+            x = kerb - out * 1.1 if parked else (middle + kerb) / 2 - out * 0.5
+            street_objects.car(canvas, scene, x, scale, not on_right, looks)
+        elif name == "person":
+            x = kerb + out * (0.5 + within * (scene.pavement - 0.8))
+            street_objects.person(canvas, scene, x, scale, looks)
+        elif name == "tree":
+            x = kerb + out * (scene.pavement * 0.4 + 2.5 * within)
+            street_objects.tree(canvas, scene, x, scale, looks)
+        else:
+            street_objects.pole(canvas, scene, kerb + out * 0.4, scale, looks)
