@@ -58,4 +58,4 @@ def check_class_values(argument: str, values, num_classes: int) -> None:
         ValueError: If the number differs.
     """
     if values is not None and len(values) != num_classes:
-        raise ValueError(f"{argument} has {len(values)} values, but there are {num_classes} classes")
+        raise ValueError(f"{argument} has {len(values)} values for {num_classes} classes")

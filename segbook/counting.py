@@ -1,0 +1,158 @@
+"""The exact confusion matrix that every metric counts in."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from segbook import confusion
+from segbook.checks import check_class_values, check_pair, concrete
+
+register = keras.saving.register_keras_serializable(package="segbook")
+
+LIMB = 2**24  # counts are kept as high * LIMB + low: exact to 2^55 with 32-bit integers
+
+
+class ConfusionMetric(keras.metrics.Metric):
+    """Count pixels by true and predicted class; the base of every metric here.
+
+    Args:
+        num_classes: C, the number of logits a pixel.
+        ignore_labels: Labels whose pixels are not counted. One that is itself a class is also left
+            out of the means over classes.
+        class_names: One name a class, for the report; None names them by number.
+        name: The metric's name in logs; None for the class's default.
+
+    Raises:
+        ValueError: If the number of names is not the number of classes.
+    """
+
+    default_name = "confusion"
+    extra_labels = 0
+
+    def __init__(self, num_classes, ignore_labels=(255,), class_names=None, name=None):
+        super().__init__(name=name or self.default_name, dtype="float32")
+        check_class_values("class_names", class_names, num_classes)
+        self.num_classes = num_classes
+        self.ignore_labels = tuple(ignore_labels)
+        self.class_names = None if class_names is None else tuple(class_names)
+        self.size = num_classes + self.extra_labels
+        shape = (self.size, self.size)
+        self.low = self.add_variable(shape, "zeros", dtype="int32", name="low")
+        self.high = self.add_variable(shape, "zeros", dtype="int32", name="high")
+        self.invalid = self.add_variable((), "zeros", dtype="int32", name="invalid")
+
+    def pairs(self, labels, predicted):
+        """Choose what to count: a hook for metrics that look at a part of the pixels.
+
+        Args:
+            labels: int32 `(n, h, w)`: true classes, IGNORED or INVALID.
+            predicted: int32 `(n, h, w)`: predicted classes.
+
+        Returns:
+            Both, changed or not, for `confusion.count_pairs`.
+        """
+        return labels, predicted
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        """Count one batch.
+
+        Args:
+            y_true: integer mask `(n, h, w)`.
+            y_pred: logits `(n, h, w, num_classes)`, any float type. Their softmax counts the same.
+            sample_weight: Must be None: pixels are counted, not weighted.
+
+        Raises:
+            ValueError: If the shapes do not fit, or sample weights are given.
+        """
+        if sample_weight is not None:
+            raise ValueError(
+                f"{self.name} counts pixels and takes no sample_weight; "
+                "in compile, list it under metrics, not weighted_metrics"
+            )
+        y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
+        check_pair(y_true, y_pred, self.num_classes)
+        truth = ops.cast(y_true, "int32")
+        predicted = confusion.predicted_classes(ops.cast(y_pred, "float32"))
+        labels = confusion.known_labels(truth, predicted, self.num_classes, self.ignore_labels)
+        counts, invalid = confusion.count_pairs(*self.pairs(labels, predicted), self.size)
+        low = self.low + counts
+        self.high.assign(self.high + low // LIMB)
+        self.low.assign(low % LIMB)
+        self.invalid.assign(ops.minimum(self.invalid, 2**30) + invalid)
+
+    def matrix(self) -> np.ndarray:
+        """Give the counts so far, exactly.
+
+        Returns:
+            int64 `(C, C)`; rows are the true classes, columns the predicted ones.
+
+        Raises:
+            ValueError: If labels outside 0 to C-1 were met that are not ignored.
+        """
+        self.refuse_invalid()
+        low, high = ops.convert_to_numpy(self.low), ops.convert_to_numpy(self.high)
+        return high.astype("int64") * LIMB + low
+
+    def refuse_invalid(self):
+        """Raise if invalid pixels were counted and their number can be read."""
+        invalid = concrete(self.invalid)
+        if invalid is not None and invalid > 0:
+            raise ValueError(
+                f"{self.name} met {int(invalid)} pixels whose label in y_true is outside "
+                f"0..{self.num_classes - 1} and not in ignore_labels={self.ignore_labels}, "
+                "or whose logits in y_pred are NaN"
+            )
+
+    def result(self):
+        """Give the score so far; NaN if nothing was measured.
+
+        Raises:
+            ValueError: As `matrix`, outside compiled functions.
+        """
+        self.refuse_invalid()
+        high, low = ops.cast(self.high, "float32"), ops.cast(self.low, "float32")
+        return self.score(high * LIMB + low, ops)
+
+    def score(self, matrix, xp):
+        """Compute the score from a confusion matrix; subclasses define it.
+
+        Args:
+            matrix: float `(C, C)`.
+            xp: NumPy or `keras.ops`.
+
+        Returns:
+            A scalar.
+        """
+        raise NotImplementedError
+
+    def per_class(self) -> dict[str, np.ndarray]:
+        """Score every class; NaN where there was nothing to measure.
+
+        Returns:
+            "pixels" (int64, its true pixels), "iou", "precision", "recall" and "f1" (float64), each
+            an array `(C,)`.
+
+        Raises:
+            ValueError: As `matrix`.
+        """
+        scores = confusion.per_class(self.matrix())
+        return {key: values[: self.num_classes] for key, values in scores.items()}
+
+    def get_config(self):
+        """Give the arguments that rebuild the metric."""
+        return {
+            "num_classes": self.num_classes,
+            "ignore_labels": self.ignore_labels,
+            "class_names": self.class_names,
+            "name": self.name,
+        }
+
+
+class ClassMean(ConfusionMetric):
+    """The mean over classes of one score; subclasses name it as `measure`."""
+
+    def score(self, matrix, xp):
+        """Average `measure` over the measured classes, ignored ones left out."""
+        values = self.measure(matrix, xp)[: self.num_classes]
+        ignored = np.isin(np.arange(self.num_classes), self.ignore_labels)
+        return confusion.mean_of_measured(xp.where(ignored, float("nan"), values), xp)
