@@ -1,15 +1,15 @@
 """From samples to batches: order, augmentation, and what `fit`, `evaluate` and `predict` take.
 
-An augmentation is a function `augment(images, masks, rng)` from one batch to another: float
-pictures `(n, h, w, c)`, integer masks `(n, h, w)`, and a `numpy.random.Generator` for every draw.
-It computes with `keras.ops`, so it takes NumPy arrays or the backend's tensors, on any device.
+The augmentations of `segbook.augment` have their names here too: `pipeline.flip`.
 """
 
 import keras
 import numpy as np
-from keras import ops
 
+from segbook.augment import chain, flip, pad, photometric, resample, warp
 from segbook.validation import check_pairs
+
+__all__ = ["Epochs", "batches", "chain", "flip", "pad", "photometric", "resample", "warp"]
 
 
 def batches(samples, batch_size, augment=None, seed=0, shuffle=True):
@@ -20,7 +20,7 @@ def batches(samples, batch_size, augment=None, seed=0, shuffle=True):
     Tell `fit` not to shuffle once more: `model.fit(batches(...), shuffle=False)`.
 
     Args:
-        samples: `Samples`; checked here.
+        samples: `Samples`, checked here; lazy ones are checked batch by batch.
         batch_size: Samples a batch; the last batch of an epoch has the rest.
         augment: A function `(images, masks, rng)` to a batch of the same kind, or None.
         seed: Seed of order and augmentation.
@@ -35,7 +35,6 @@ def batches(samples, batch_size, augment=None, seed=0, shuffle=True):
     """
     if not (isinstance(batch_size, int | np.integer) and batch_size > 0):
         raise ValueError(f"`batch_size` is {batch_size!r}; allowed: a positive integer")
-    check_pairs(samples.images, samples.masks, samples.task.num_classes, samples.task.void)
     epochs = Epochs(samples, batch_size, augment, seed, shuffle)
     return _tf_dataset(epochs) if keras.backend.backend() == "tensorflow" else epochs
 
@@ -61,6 +60,9 @@ class Epochs(keras.utils.PyDataset):
         self.seed = seed
         self.shuffle = shuffle
         self.epoch = 0
+        self.lazy = not isinstance(samples.images, np.ndarray)
+        if len(samples) == 0 or not self.lazy:
+            self._check(samples.images, samples.masks)
 
     def __len__(self):
         return -(-len(self.samples) // self.batch_size)
@@ -83,11 +85,16 @@ class Epochs(keras.utils.PyDataset):
             `(images, masks)`, float32 `(n, h, w, 3)` and int32 `(n, h, w)`.
         """
         rows = self._order(epoch)[index * self.batch_size : (index + 1) * self.batch_size]
-        images = self.samples.images[rows]
-        masks = self.samples.masks[rows].astype("int32")
+        images, masks = self.samples.images[rows], self.samples.masks[rows]
+        if self.lazy:
+            self._check(images, masks)
+        masks = masks.astype("int32")
         if self.augment is not None:
             images, masks = self.augment(images, masks, self._rng(epoch, index))
         return images, masks
+
+    def _check(self, images, masks):
+        check_pairs(images, masks, self.samples.task.num_classes, self.samples.task.void)
 
     def _order(self, epoch):
         count = len(self.samples)
@@ -95,22 +102,6 @@ class Epochs(keras.utils.PyDataset):
 
     def _rng(self, *key):
         return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=key))
-
-
-def flip(images, masks, rng):
-    """Mirror every second pair, on average, left to right.
-
-    Args:
-        images: float `(n, h, w, c)`.
-        masks: integer `(n, h, w)`.
-        rng: `numpy.random.Generator`.
-
-    Returns:
-        Images and masks of the same shapes and dtypes.
-    """
-    mirrored = rng.random(len(images)) < 0.5
-    images = ops.where(mirrored[:, None, None, None], ops.flip(images, axis=2), images)
-    return images, ops.where(mirrored[:, None, None], ops.flip(masks, axis=2), masks)
 
 
 def _tf_dataset(epochs):
@@ -124,10 +115,10 @@ def _tf_dataset(epochs):
                 batch = epochs.batch(epoch, index)
             yield batch
 
-    height, width, channels = epochs.samples.images.shape[1:]
+    images, masks = epochs.batch(0, 0)
     signature = (
-        tf.TensorSpec((None, height, width, channels), tf.float32),
-        tf.TensorSpec((None, height, width), tf.int32),
+        tf.TensorSpec((None, *images.shape[1:]), tf.float32),
+        tf.TensorSpec((None, *masks.shape[1:]), tf.int32),
     )
     dataset = tf.data.Dataset.from_generator(one_epoch, output_signature=signature)
     return dataset.apply(tf.data.experimental.assert_cardinality(len(epochs))).prefetch(2)

@@ -1,0 +1,260 @@
+import numpy as np
+import pytest
+from keras import ops
+from scipy import ndimage
+
+from segbook import augment
+
+RNG = np.random.default_rng
+
+
+def batch(count=5, height=12, width=17, seed=0):
+    rng = RNG(seed)
+    images = rng.random((count, height, width, 3), np.float32)
+    return images, rng.integers(0, 4, (count, height, width), np.int32)
+
+
+def arrays(*tensors):
+    return tuple(ops.convert_to_numpy(tensor) for tensor in tensors)
+
+
+def matrices(old, new=None, count=1, **changes):
+    identity = {"scale": 1.0, "angle": 0.0, "shear": 0.0, "mirrored": False, "shift": (0.0, 0.0)}
+    arguments = {k: np.array([v] * count) for k, v in (identity | changes).items()}
+    return augment.affine(old, new or old, **arguments)
+
+
+def looked_up(image, mask, matrix, size, void=255):
+    """The definition of `resample` for one pair, with loops."""
+    height, width = mask.shape
+    out = np.zeros((*size, image.shape[2]))
+    labels = np.full(size, void)
+    for row in range(size[0]):
+        for column in range(size[1]):
+            x, y = matrix @ (column, row, 1)
+            if not (-0.5 <= x < width - 0.5 and -0.5 <= y < height - 0.5):
+                continue
+            labels[row, column] = mask[int(np.floor(y + 0.5)), int(np.floor(x + 0.5))]
+            for r in (np.floor(y), np.floor(y) + 1):
+                for c in (np.floor(x), np.floor(x) + 1):
+                    weight = (1 - abs(y - r)) * (1 - abs(x - c))
+                    inside = int(np.clip(r, 0, height - 1)), int(np.clip(c, 0, width - 1))
+                    out[row, column] += weight * image[inside]
+    return out, labels
+
+
+@pytest.mark.parametrize("size", [(12, 17), (7, 9), (20, 30)])
+def test_resample_equals_its_definition(size):
+    images, masks = batch()
+    rng = RNG(1)
+    changes = augment.affine(
+        (12, 17),
+        size,
+        scale=rng.uniform(0.5, 2, 5),
+        angle=rng.uniform(-1, 1, 5),
+        shear=rng.uniform(-0.3, 0.3, 5),
+        mirrored=rng.random(5) < 0.5,
+        shift=rng.uniform(-3, 3, (5, 2)),
+    )
+    warped, labels = arrays(*augment.resample(images, masks, changes, size))
+    for i in range(5):
+        expected, expected_labels = looked_up(images[i], masks[i], changes[i], size)
+        np.testing.assert_allclose(warped[i], expected, atol=1e-4)
+        assert np.mean(labels[i] != expected_labels) < 0.005  # float32 at a pixel's very border
+
+
+def test_resample_equals_scipy_inside():
+    images, masks = batch(count=1, height=20, width=20)
+    matrix = matrices((20, 20), scale=1.4, angle=0.5)[0]
+    warped, _ = arrays(*augment.resample(images, masks, matrix[None]))
+    swap = matrix[::-1, [1, 0, 2]].astype(float)  # scipy counts (row, column)
+    for channel in range(3):
+        expected = ndimage.affine_transform(
+            images[0, ..., channel].astype(float), swap[:, :2], swap[:, 2], order=1
+        )
+        np.testing.assert_allclose(warped[0, 4:-4, 4:-4, channel], expected[4:-4, 4:-4], atol=1e-4)
+
+
+def test_identity_gives_the_input_back_to_the_bit():
+    images, masks = batch()
+    for change in (
+        augment.warp(mirror=0),
+        augment.photometric(),
+        augment.chain(),
+        augment.chain(augment.warp(mirror=0), augment.photometric()),
+    ):
+        same, same_masks = arrays(*change(images, masks, RNG(0)))
+        np.testing.assert_array_equal(same, images)
+        np.testing.assert_array_equal(same_masks, masks)
+        assert (same.dtype, same_masks.dtype) == (images.dtype, masks.dtype)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"mirrored": True}, lambda a: a[:, :, ::-1]),
+        ({"angle": np.pi / 2}, lambda a: np.rot90(a, axes=(1, 2))),
+        ({"angle": np.pi}, lambda a: a[:, ::-1, ::-1]),
+        ({"shift": (2, 0), "size": (8, 12)}, lambda a: a[:, 4:, :]),
+        ({"shift": (0, -3), "size": (12, 6)}, lambda a: a[:, :, :6]),
+    ],
+    ids=["mirror", "quarter turn", "half turn", "crop below", "crop left"],
+)
+def test_whole_number_changes_only_move_values(changes, expected):
+    images, masks = batch(height=12, width=12)
+    changes = dict(changes)
+    size = changes.pop("size", (12, 12))
+    warped, labels = arrays(
+        *augment.resample(images, masks, matrices((12, 12), size, 5, **changes), size)
+    )
+    np.testing.assert_allclose(warped, expected(images), atol=1e-5)
+    np.testing.assert_array_equal(labels, expected(masks))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_an_impulse_lands_in_the_same_place_in_picture_and_mask(seed):
+    """A square of light and its mask keep one centre: no half-pixel between the two lookups."""
+    images = np.zeros((1, 64, 64, 3), np.float32)
+    masks = np.zeros((1, 64, 64), np.int32)
+    images[0, 28:37, 30:39] = 1
+    masks[0, 28:37, 30:39] = 1
+    change = augment.warp(scale=(0.9, 2), rotate=30, shear=15, translate=0.05)
+    warped, labels = arrays(*change(images, masks, RNG(seed)))
+    places = np.mgrid[:64, :64]
+    light = (places * warped[0, ..., 0]).sum((1, 2)) / warped[0, ..., 0].sum()
+    label = (places * (labels[0] == 1)).sum((1, 2)) / (labels[0] == 1).sum()
+    np.testing.assert_allclose(light, label, atol=0.15)
+    assert np.mean((warped[0, ..., 0] > 0.5) == (labels[0] == 1)) > 0.995
+
+
+def test_no_label_that_was_not_there_but_void():
+    images, masks = batch(count=8, height=30, width=30)
+    masks = masks * 20  # far apart: an average of two labels would be a new number
+    change = augment.warp(scale=(0.4, 2), rotate=45, shear=20, translate=0.2)
+    _, labels = arrays(*change(images, masks, RNG(0)))
+    assert set(np.unique(labels)) == {0, 20, 40, 60, 255}
+
+
+def test_outside_is_void_in_the_mask_and_black_in_the_picture():
+    images, masks = batch(height=30, width=30)
+    images = images * 0.5 + 0.5
+    change = augment.warp(scale=(0.5, 0.5))
+    warped, labels = arrays(*change(images, masks, RNG(0)))
+    np.testing.assert_array_equal(labels == 255, (warped == 0).all(-1))
+    assert np.mean(labels == 255) == pytest.approx(0.75, abs=0.02)
+
+
+def test_scaled_pictures_lie_anywhere():
+    """Where a picture is smaller than the result it is not always in the middle."""
+    images, masks = batch(count=40, height=30, width=30)
+    _, labels = arrays(*augment.warp(scale=(0.5, 0.5))(images, masks, RNG(0)))
+    first_row = (labels != 255).any(2).argmax(1)
+    assert first_row.min() <= 1
+    assert first_row.max() >= 14
+
+
+@pytest.mark.parametrize("size", [(16, 20), (12, 17)])
+def test_pad_is_void(size):
+    images, masks = batch()
+    padded, labels = arrays(*augment.pad(images, masks, size))
+    assert padded.shape == (5, *size, 3)
+    np.testing.assert_array_equal(padded[:, :12, :17], images)
+    np.testing.assert_array_equal(labels[:, :12, :17], masks)
+    labels[:, :12, :17] = 255
+    assert (labels == 255).all()
+
+
+def test_pad_refuses_a_smaller_size():
+    with pytest.raises(ValueError, match=r"`size` is \(12, 16\); allowed: at least \(12, 17\)"):
+        augment.pad(*batch(), (12, 16))
+
+
+def only(**limits):
+    images, masks = batch()
+    images = images * 0.4 + 0.3  # far enough from 0 and 1 that nothing is clipped
+    changed, labels = arrays(*augment.photometric(**limits)(images, masks, RNG(0)))
+    np.testing.assert_array_equal(labels, masks)
+    assert not np.array_equal(changed, images)
+    return images, changed
+
+
+def test_brightness_adds_one_value():
+    images, changed = only(brightness=0.2)
+    difference = (changed - images).reshape(5, -1)
+    assert np.ptp(difference, axis=1).max() < 1e-6
+    assert np.ptp(difference[:, 0]) > 0.1
+    assert np.abs(difference).max() <= 0.2
+
+
+def test_contrast_keeps_the_mean_and_scales_the_deviation():
+    images, changed = only(contrast=0.4)
+    np.testing.assert_allclose(changed.mean((1, 2, 3)), images.mean((1, 2, 3)), atol=1e-6)
+    factors = changed.std((1, 2, 3)) / images.std((1, 2, 3))
+    assert factors.min() >= 0.6
+    assert factors.max() <= 1.4
+    assert np.ptp(factors) > 0.1
+
+
+def test_saturation_keeps_grey():
+    images, changed = only(saturation=0.5)
+    np.testing.assert_allclose(changed.mean(3), images.mean(3), atol=1e-6)
+    factors = changed.std(3) / images.std(3)
+    assert np.ptp(factors, axis=(1, 2)).max() < 1e-3
+
+
+def test_gamma_is_a_power():
+    images, changed = only(gamma=0.5)
+    exponents = (np.log(changed) / np.log(images)).reshape(5, -1)
+    assert np.ptp(exponents, axis=1).max() < 1e-3
+    assert np.exp(-0.5) <= exponents.min() < 1 < exponents.max() <= np.exp(0.5)
+
+
+def test_noise_has_mean_0():
+    images, changed = only(noise=0.05)
+    difference = changed - images
+    assert np.abs(difference.mean((1, 2, 3))).max() < 0.01
+    assert 0 < difference.std((1, 2, 3)).max() <= 0.055
+
+
+def test_blur_equals_scipy():
+    images, masks = batch(count=1)
+    changed, _ = arrays(*augment.photometric(blur=1.5)(images, masks, RNG(3)))
+    sigma = RNG(3).uniform(0, 1.5)
+    expected = ndimage.gaussian_filter(
+        images[0].astype(float), (sigma, sigma, 0), mode="nearest", radius=(5, 5, 0)
+    )
+    np.testing.assert_allclose(changed[0], expected, atol=1e-5)
+
+
+def test_pictures_stay_in_0_to_1():
+    images, masks = batch()
+    strong = augment.photometric(0.5, 0.9, 0.9, 1, 0.5, 2)
+    changed, _ = arrays(*strong(images, masks, RNG(0)))
+    assert 0 <= changed.min() <= changed.max() <= 1
+    assert np.isfinite(changed).all()
+
+
+def test_the_rng_decides():
+    pair = batch()
+    change = augment.chain(augment.warp(scale=(0.5, 2)), augment.photometric(0.2))
+    one, same, other = (arrays(*change(*pair, RNG(seed))) for seed in (1, 1, 2))
+    for a, b, c in zip(one, same, other, strict=True):
+        np.testing.assert_array_equal(a, b)
+        assert not np.array_equal(a, c)
+
+
+@pytest.mark.parametrize(
+    ("make", "arguments", "message"),
+    [
+        (augment.warp, {"scale": (0, 1)}, r"`scale` is \(0, 1\); allowed: 0 < smallest"),
+        (augment.warp, {"scale": (2, 1)}, r"`scale` is \(2, 1\)"),
+        (augment.warp, {"mirror": 1.5}, "`mirror` is 1.5; allowed: a probability"),
+        (augment.warp, {"rotate": -5}, "`rotate` is -5; allowed: 0 or more"),
+        (augment.warp, {"shear": 90}, "`shear` is 90; allowed: less than 90"),
+        (augment.photometric, {"noise": -0.1}, "`noise` is -0.1; allowed: 0 or more"),
+        (augment.photometric, {"contrast": 1}, "`contrast` is 1; allowed: less than 1"),
+    ],
+)
+def test_bad_arguments(make, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        make(**arguments)
