@@ -5,6 +5,7 @@ IEEE 754 fixes the result of each to the last bit, so every machine and NumPy ve
 bytes; sin, exp, pow, matrix products and library sums are not used, because theirs may differ.
 """
 
+import math
 from functools import cache
 
 import numpy as np
@@ -64,77 +65,83 @@ def color(red: float, green: float, blue: float) -> np.ndarray:
     return np.array([[[red]], [[green]], [[blue]]], np.float32)
 
 
+def colors(*values) -> list[np.ndarray]:
+    """Return one `color` for each (red, green, blue)."""
+    return [color(*value) for value in values]
+
+
 class Canvas:
     """A picture and its mask in the making, with the coordinates of the pixel centres.
 
-    Shapes are given as "inside" arrays: the distance to the shape's edge in pixels, positive inside.
-    The picture is covered softly over one pixel at the edge; the mask changes exactly where the
-    pixel's centre is inside.
+    Shapes are given as "inside" arrays: the distance to the edge in pixels, positive inside. Colours
+    fade over one pixel at the edge; the mask changes exactly where the pixel's centre is inside.
 
     Args:
         image: float32 array `(3, height, width)`.
         mask: uint8 array `(height, width)`.
-        x: float32 coordinates of the pixel centres, broadcastable to `(height, width)`.
-        y: As `x`.
-        per_x: Pixels in one unit of `x`, a number or an array.
-        per_y: Pixels in one unit of `y`, a number or an array.
+        x: float32 array `(1, width)`, coordinates of the pixel centres.
+        y: float32 array `(height, 1)`.
+        unit: Pixels in one unit of `x` and `y`.
     """
 
-    def __init__(self, image, mask, x, y, per_x, per_y):
-        self.image, self.mask = image, mask
-        self.x, self.y, self.per_x, self.per_y = x, y, per_x, per_y
+    def __init__(self, image, mask, x, y, unit):
+        self.image, self.mask, self.x, self.y, self.unit = image, mask, x, y, unit
 
     @classmethod
     def blank(cls, height: int, width: int) -> "Canvas":
-        """Return a black canvas: y from 0 (top) to 1, x from 0 at the centre, both in picture heights."""
+        """Return a black canvas; its unit is its height, x is 0 at the centre and y at the top."""
         y = ((np.arange(height) + 0.5) / height).astype(np.float32)[:, None]
         x = ((np.arange(width) + 0.5 - width / 2) / height).astype(np.float32)[None]
         image = np.zeros((3, height, width), np.float32)
-        return cls(image, np.zeros((height, width), np.uint8), x, y, height, height)
+        return cls(image, np.zeros((height, width), np.uint8), x, y, height)
 
     def crop(self, left: float, top: float, right: float, bottom: float) -> "Canvas | None":
-        """Return a view of a `blank` canvas that covers a box and a pixel more, or None if outside."""
+        """Return a view of a box of a `blank` canvas and a pixel more, or None if it is outside."""
         height, width = self.mask.shape
-        x0 = max(int(left * self.per_x + width / 2) - 1, 0)
-        x1 = min(int(right * self.per_x + width / 2) + 2, width)
-        y0, y1 = max(int(top * self.per_y) - 1, 0), min(int(bottom * self.per_y) + 2, height)
+        x0 = max(int(left * self.unit + width / 2) - 1, 0)
+        x1 = min(int(right * self.unit + width / 2) + 2, width)
+        y0, y1 = max(int(top * self.unit) - 1, 0), min(int(bottom * self.unit) + 2, height)
         if x0 >= x1 or y0 >= y1:
             return None
-        return Canvas(
-            self.image[:, y0:y1, x0:x1],
-            self.mask[y0:y1, x0:x1],
-            self.x[:, x0:x1],
-            self.y[y0:y1],
-            self.per_x,
-            self.per_y,
-        )
+        image, mask = self.image[:, y0:y1, x0:x1], self.mask[y0:y1, x0:x1]
+        return Canvas(image, mask, self.x[:, x0:x1], self.y[y0:y1], self.unit)
 
-    def place(self, x, y, scale, half_width, height) -> "Canvas | None":
-        """Return the view of an upright object in its own metres: x to the right, y up from its foot.
+    def place(self, x, y, scale, half_width, height, below=0.1) -> "Canvas | None":
+        """Return the view of an object in its own metres: x to the right, y up from its foot.
 
         Args:
-            x: Where the foot's centre is.
+            x: Where its foot's centre is on this `blank` canvas.
             y: As `x`.
             scale: Picture heights in one metre.
-            half_width: The object's half width in metres.
-            height: Its height in metres; a tenth of it below the foot is in the view too.
+            half_width: How far the view reaches to the left and to the right, metres.
+            height: How far it reaches up, metres.
+            below: How far it reaches below the foot, metres.
         """
         reach = half_width * scale
-        view = self.crop(x - reach, y - height * scale, x + reach, y + 0.1 * height * scale)
-        if view is None:
-            return None
-        view.x, view.y = (view.x - x) / scale, (y - view.y) / scale
-        view.per_x = view.per_y = self.per_y * scale
+        view = self.crop(x - reach, y - height * scale, x + reach, y + below * scale)
+        if view is not None:
+            view.x, view.y = (view.x - x) * (1 / scale), (y - view.y) * (1 / scale)
+            view.unit = self.unit * scale
         return view
 
     def mirrored(self) -> "Canvas":
         """Return the same view with |x| for x: what is drawn appears on both sides."""
-        return Canvas(self.image, self.mask, np.abs(self.x), self.y, self.per_x, self.per_y)
+        return Canvas(self.image, self.mask, np.abs(self.x), self.y, self.unit)
 
     def box(self, left, bottom, right, top):
         """Return the inside of a box, `bottom` < `top`."""
-        across = np.minimum(self.x - left, right - self.x) * self.per_x
-        return np.minimum(across, np.minimum(self.y - bottom, top - self.y) * self.per_y)
+        across = np.minimum(self.x - left, right - self.x)
+        return np.minimum(across, np.minimum(self.y - bottom, top - self.y)) * self.unit
+
+    def polygon(self, *points):
+        """Return the inside of a convex polygon; its corners go round with the inside on the left."""
+        edges = []
+        for (x0, y0), (x1, y1) in zip(points, points[1:] + points[:1], strict=True):
+            across, along = x1 - x0, y1 - y0
+            size = self.unit / math.sqrt(across * across + along * along)
+            edges.append((-along * size, across * size, (x0 * along - y0 * across) * size))
+        slope_x, slope_y, shift = np.array(edges, np.float32).T[:, :, None, None]
+        return np.minimum.reduce(slope_x * self.x + (slope_y * self.y + shift))
 
     def taper(self, bottom, top, foot, head):
         """Return the inside of a trapezoid with level ends.
@@ -145,30 +152,28 @@ class Canvas:
             foot: Left and right x of the lower end.
             head: Left and right x of the upper end.
         """
-        along = (self.y - bottom) * (1 / (top - bottom))
-        left = foot[0] + along * (head[0] - foot[0])
-        right = foot[1] + along * (head[1] - foot[1])
-        across = np.minimum(self.x - left, right - self.x) * self.per_x
-        return np.minimum(across, np.minimum(self.y - bottom, top - self.y) * self.per_y)
+        lower, upper = ((foot[0], bottom), (foot[1], bottom)), ((head[1], top), (head[0], top))
+        return self.polygon(*lower, *upper)
 
     def ellipse(self, x, y, radius_x, radius_y):
-        """Return the inside of an ellipse."""
+        """Return the inside of an ellipse, exact at the edge and nearly so close to it."""
         u, v = (self.x - x) * (1 / radius_x), (self.y - y) * (1 / radius_y)
-        return (1 - np.sqrt(u * u + v * v)) * (radius_y * self.per_y)
+        return (1 - np.sqrt(u * u + v * v)) * (min(radius_x, radius_y) * self.unit)
 
-    def paint(self, inside, paint, label=None, opacity=1.0):
+    def paint(self, inside, paint, label=None):
         """Lay a colour over a shape.
 
         Args:
             inside: Distance to the edge in pixels, `(height, width)`.
             paint: Colour, broadcastable to `(3, height, width)`.
             label: The class that the mask gets, or None to leave the mask as it is.
-            opacity: From 0 to 1.
         """
-        cover = np.minimum(np.maximum(inside + 0.5, 0), opacity)
-        self.image += cover * (paint - self.image)
+        cover = np.minimum(np.maximum(inside + 0.5, 0), 1)
+        change = paint - self.image
+        change *= cover
+        self.image += change
         if label is not None:
-            self.mask[inside > 0] = label
+            np.copyto(self.mask, label, where=inside > 0)
 
     def shade(self, inside, softness, strength):
         """Darken a shape with a soft edge `softness` pixels wide, by `strength` at most."""

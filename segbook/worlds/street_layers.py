@@ -32,15 +32,19 @@ class Scene:
         """Return the picture's y of the ground at a scale."""
         return self.horizon + self.camera_height * scale
 
-    def lit(self, paint, scale):
-        """Return a surface's colour as it looks in this light, hazy with distance."""
+    def air(self, scale):
+        """Return a function from a surface's colour and brightness to its look at a scale.
+
+        The surface is lit by the scene's light, and hazy with distance.
+        """
         haze = self.haze_amount / (1 + 55 * scale)
-        return paint * self.tint * (1 - haze) + self.haze * haze
+        gain, veil = self.tint * (1 - haze), self.haze * haze
+        return lambda paint, light=1.0: (paint * gain) * light + veil
 
 
-def wrap(values) -> np.ndarray:
-    """Return indices into a noise tile of 256."""
-    return np.floor(values).astype(np.int32) & 255
+def wrap(values, size: int = 256) -> np.ndarray:
+    """Return indices into a noise tile whose size is a power of two."""
+    return np.floor(values).astype(np.int32) & (size - 1)
 
 
 def fraction(values):
@@ -65,8 +69,8 @@ def paint_sky(canvas: Canvas, scene: Scene, drift: list[float]) -> None:
     sky = low + (top - low) * blend
     # Clouds lie in a plane overhead, so they crowd together towards the horizon.
     far = 1 / (height + 0.12)
-    across = wrap((view.x - scene.vanishing) * far * 26 + drift[0] * 256)
-    cloud = noise_tile()[wrap(far * 17 + drift[1] * 256), across]
+    across = wrap((view.x - scene.vanishing) * far * 110 + drift[0] * 1024, 1024)
+    cloud = noise_tile(1024, 8, 128)[wrap(far * 75 + drift[1] * 1024, 1024), across]
     cover = np.minimum(np.maximum(cloud * 1.5 + (drift[2] * 1.3 - 0.75), 0), 1)
     cover = cover * cover * (3 - 2 * cover) * 0.85
     white = color(0.98, 0.78, 0.7) * (1 - day) + color(0.99, 0.99, 1.0) * day
@@ -93,9 +97,9 @@ def paint_skyline(canvas: Canvas, scene: Scene, drift: list[float]) -> None:
     wood = 0.022 + 0.02 * tile[(offset + 77) & 255][wrap(view.x * 150 + drift[2] * 256)]
     up = scene.horizon - view.y
     grey = color(0.5, 0.47, 0.5) * (1 + 0.25 * tile[(offset + 30) & 255][block])
-    view.paint((house - up) * view.per_y, scene.lit(grey, 0.006), BUILDING)
+    view.paint((house - up) * view.unit, scene.air(0.006)(grey), BUILDING)
     leaves = color(0.3, 0.42, 0.3) * (1 + 0.2 * tile[: len(view.y)][:, wrap(view.x * 300)[0]])
-    view.paint((wood - up) * view.per_y, scene.lit(leaves, 0.008), TREE)
+    view.paint((wood - up) * view.unit, scene.air(0.008)(leaves), TREE)
 
 
 def paint_ground(canvas: Canvas, scene: Scene, grey: dict, marks: dict, shadow) -> None:
@@ -113,7 +117,7 @@ def paint_ground(canvas: Canvas, scene: Scene, grey: dict, marks: dict, shadow) 
     scale = np.maximum(view.y - scene.horizon, 0.001) * (1 / scene.camera_height)
     far = 1 / scale
     x = (view.x - scene.vanishing) * far
-    per_x = scale * view.per_y
+    per_x = scale * view.unit
     per_far = per_x * scale * scene.camera_height
     tile = noise_tile()
     rows = wrap(far * 9 + marks["drift"] * 256)
@@ -156,9 +160,7 @@ def paint_ground(canvas: Canvas, scene: Scene, grey: dict, marks: dict, shadow) 
 
     shade = (shadow(far) - x) * scene.sun * per_x
     view.shade(shade, 1 + 0.15 * per_x, 0.42 * scene.daylight)
-    haze = scene.haze_amount / (1 + 55 * scale)
-    view.image *= scene.tint * (1 - haze)
-    view.image += scene.haze * haze
+    view.image[:] = scene.air(scale)(view.image)
 
 
 @dataclass
@@ -200,81 +202,108 @@ def paint_houses(canvas: Canvas, scene: Scene, row: Row, drift: float) -> None:
     """
     aside = canvas.x - scene.vanishing
     on_left = aside < 0
-    wall_x = np.where(on_left, scene.road[0] - scene.pavement, scene.road[1] + scene.pavement)
-    wall_x = wall_x.astype(np.float32)
-    scale = np.maximum(aside / wall_x, 0.004)
+    edge = np.where(on_left, scene.road[0] - scene.pavement, scene.road[1] + scene.pavement)
+    edge = edge.astype(np.float32)
+    scale = np.maximum(aside / edge, 0.004)
     far = 1 / scale
-    left = np.searchsorted(row.near[0], far, side="right") - 1
-    right = np.searchsorted(row.near[1], far, side="right") - 1
     houses = len(row.near[0])
-    house = np.where(on_left, left, right + houses)
-    last = np.where(on_left, houses - 1, houses + len(row.near[1]) - 1)
+    left = np.searchsorted(row.near[0], far, side="right") - 1
+    right = np.searchsorted(row.near[1], far, side="right") - 1 + houses
+    house = np.where(on_left, left, right)
+    shine = np.where(on_left == (scene.sun < 0), -0.22, 0.22) * scene.daylight
+    tall = np.where(far < 150, row.tall[house], 0).astype(np.float32)
+    street = Walls(house, tall, scale, far, scale * scale * abs(edge), 1 + shine.astype(np.float32))
+
+    last = np.where(on_left, houses - 1, 2 * houses - 1)
     behind = np.minimum(house + 1, last)
-    front = np.concatenate(row.near)[behind]
-    front_scale = (1 / np.maximum(front, far)).astype(np.float32)
-    facing = 1 - 0.16 * scene.daylight
-    along = 1 + 0.22 * scene.daylight * np.where(on_left == (scene.sun < 0), -1, 1)
-    hidden = (behind == house) | (front_scale < 0.005)
-    _walls(
-        canvas,
-        scene,
-        row,
-        behind,
-        front_scale,
-        aside / front_scale,
-        front_scale,
-        facing,
-        drift,
-        hidden,
-    )
-    along = along.astype(np.float32)
-    slant = scale * scale * abs(wall_x)
-    _walls(canvas, scene, row, house, scale, far, slant, along, drift, far > 140)
+    front = 1 / np.concatenate(row.near)[behind].clip(0.1)
+    tall = np.where((behind > house) & (front > 0.006), row.tall[behind], 0).astype(np.float32)
+    dim = np.full_like(scale, 1 - 0.16 * scene.daylight)
+    facing = Walls(behind, tall, front, aside / front, front, dim)
+
+    cover = street.inside(canvas, scene)
+    facing.paint(canvas, scene, row, drift, np.where(cover < 0.5, facing.inside(canvas, scene), -1))
+    street.paint(canvas, scene, row, drift, cover)
 
 
-def _walls(canvas, scene, row, house, scale, along, per_along, light, drift, hidden) -> None:
-    """Paint one wall a column: `along` runs level along it, `per_along` heights a metre."""
-    tall = np.where(hidden, 0, row.tall[house]).astype(np.float32)
-    storey, bay, glass = row.storey[house], row.bay[house], row.glass[house]
-    up = (scene.horizon - canvas.y) / scale + scene.camera_height
-    per_up, per_along = scale * canvas.per_y, per_along * canvas.per_y
-    tile = noise_tile()
+@dataclass
+class Walls:
+    """One wall for each picture column; all fields are arrays `(1, width)`.
 
-    level, place = up / storey, along / bay
-    window_up = (0.36 - abs(fraction(level) - 0.5)) * storey * per_up
-    window_along = (0.5 * glass - abs(fraction(place) - 0.5)) * bay * per_along
-    window = np.minimum(np.minimum(window_up, window_along), (tall - 0.9 - up) * per_up)
-    ground_floor = up < storey
-    window = np.where(ground_floor & (row.shop[house] > 0), -9, window)
-    window = np.minimum(np.maximum(window + 0.5, 0), 1) * np.minimum(bay * per_along * 0.35, 1)
-    window = window * np.where(glass > 0, 1, 0)
-    frame = np.minimum(np.maximum(1.5 - abs(np.minimum(window_up, window_along)), 0), 1)
+    Args:
+        house: Which house.
+        tall: Height, metres; 0 for none.
+        scale: Picture heights in a metre of height.
+        along: Metres along the wall.
+        per_along: Picture heights in a metre along the wall.
+        light: Brightness.
+    """
 
-    chance = tile[wrap(np.floor(level) * 37 + house * 11), wrap(np.floor(place) * 53 + drift * 256)]
-    texture = tile[wrap(up * 11), wrap(along * 11)] * np.minimum(per_up * 0.1, 1)
-    wall = row.wall[:, house] * (light * (1 + 0.07 * texture - 0.12 / (1 + up * up)))
-    accent = row.accent[:, house] * (light * (1 + 0.1 * texture))
-    roof = np.minimum(np.maximum((up - tall + 0.8) * per_up, 0), 1)
-    wall = wall + roof * (accent - wall)
-    # A shop: dark glass between 0.5 and 2.5 m, an awning with stripes above it.
-    pane = np.minimum(up - 0.5, 2.4 - up) * per_up
-    pane = np.minimum(pane, (0.45 - abs(fraction(along * 0.4) - 0.5)) * 2.5 * per_along)
-    awning = np.minimum(up - 2.4, 3.1 - up) * per_up
-    shop = row.shop[house]
-    stripes = 0.9 + 0.35 * np.where(fraction(along * 1.2) > 0.5, 1, 0) * np.minimum(
-        per_along * 0.3, 1
-    )
-    pane = np.minimum(np.maximum(pane + 0.5, 0), 1) * shop
-    awning = np.minimum(np.maximum(awning + 0.5, 0), 1) * shop
-    wall = wall + awning * (row.accent[:, house] * stripes - wall)
+    house: np.ndarray
+    tall: np.ndarray
+    scale: np.ndarray
+    along: np.ndarray
+    per_along: np.ndarray
+    light: np.ndarray
 
-    dusk = 1 - scene.daylight
-    pale = color(0.62, 0.7, 0.78) * (light * (0.55 + 0.35 * chance))
-    lamp = np.where(chance > 0.5 - 0.7 * dusk, dusk, 0).astype(np.float32)
-    view_glass = color(0.16, 0.2, 0.27) + np.maximum(chance, 0) * pale
-    wall = wall * (1 + 0.14 * frame * np.where((glass > 0) & (window < 0.5), 1, 0))
-    wall = wall + np.maximum(window, pane) * (view_glass - wall)
-    wall = scene.lit(wall, scale)
-    glow = np.maximum(window, pane * 0.8) * lamp * 0.9
-    wall = wall + glow * (color(1.0, 0.82, 0.5) - wall)
-    canvas.paint(np.minimum(tall - up, up) * per_up, wall, BUILDING)
+    def inside(self, canvas: Canvas, scene: Scene) -> np.ndarray:
+        """Return the distance to the upper or lower end in pixels, `(height, width)`."""
+        foot = scene.horizon + scene.camera_height * self.scale
+        head = foot - self.tall * self.scale
+        return np.minimum(canvas.y - head, foot - canvas.y) * canvas.unit
+
+    def paint(self, canvas: Canvas, scene: Scene, row: Row, drift: float, inside) -> None:
+        """Paint the pixels that the walls cover; `inside` as `inside` returns it."""
+        rows, columns = np.nonzero(inside > -0.5)
+        house = self.house[0, columns]
+        storey, bay, glass, shop = np.stack([row.storey, row.bay, row.glass, row.shop])[:, house]
+        tall, scale, along, per_along, light = np.concatenate(
+            [self.tall, self.scale, self.along, self.per_along, self.light]
+        )[:, columns]
+        up = (scene.horizon - canvas.y[rows, 0]) / scale + scene.camera_height
+        per_up, per_along = scale * canvas.unit, per_along * canvas.unit
+        tile = noise_tile()
+
+        level, place = up / storey, along / bay
+        floor, column = np.floor(level), np.floor(place)
+        gap_up = (0.34 - abs(level - floor - 0.52)) * storey * per_up
+        gap_along = (0.5 * glass - abs(place - column - 0.5)) * bay * per_along
+        window = np.minimum(np.minimum(gap_up, gap_along), (tall - 1.3 - up) * per_up)
+        window = np.where((up < storey) & (shop > 0), -9, window)
+        sharp = np.minimum(bay * per_along * 0.35, 1) * (glass > 0)
+        frame = np.minimum(np.maximum(1.5 + 0.05 * per_up + window, 0), 1) * sharp
+        window = np.minimum(np.maximum(window + 0.5, 0), 1) * sharp
+        # A shop: glass between 0.5 and 2.4 m, and a striped awning above it.
+        bays = along * 0.4
+        pane = (0.45 - abs(bays - np.floor(bays) - 0.5)) * 2.5 * per_along
+        pane = np.minimum(pane, np.minimum(up - 0.5, 2.4 - up) * per_up)
+        pane = np.minimum(np.maximum(pane + 0.5, 0), 1) * shop
+        awning = np.minimum(up - 2.3, 3.0 - up) * per_up
+        awning = np.minimum(np.maximum(awning + 0.5, 0), 1) * shop
+        roof = np.minimum(np.maximum((up - tall + 0.7) * per_up, 0), 1)
+        stripe = along * 1.2
+        stripe = (stripe - np.floor(stripe) > 0.5) * np.minimum(per_along * 0.3, 1) * awning
+
+        texture = tile[wrap(up * 11), wrap(along * 11)] * np.minimum(per_up * 0.1, 1)
+        stain = tile[wrap(up * 2), wrap(along * 2 + drift * 256)]
+        tone = light * (1 + 0.07 * texture + 0.06 * stain - 0.12 / (1 + up * up))
+        trim = np.maximum(awning, roof)
+        wall = row.wall[:, house] * (1 + 0.16 * frame)
+        wall += trim * (row.accent[:, house] + 0.45 * stripe - wall)
+        wall *= tone
+        chance = tile[wrap(floor * 37 + house * 11), wrap(column * 53 + drift * 256)]
+        glazing = np.maximum(window, pane)
+        pale = light * (0.12 + 0.4 * np.maximum(chance, 0) + 0.12 * (level - floor))
+        wall += glazing * (color(0.75, 0.9, 1.05)[:, 0] * pale - wall)
+
+        haze = scene.haze_amount / (1 + 55 * scale)
+        wall *= scene.tint[:, 0]
+        wall += haze * (scene.haze[:, 0] - wall)
+        dusk = 1 - scene.daylight
+        lamp = np.maximum(window, pane * 0.8) * (chance > 0.5 - 0.7 * dusk) * (0.9 * dusk)
+        wall += lamp.astype(np.float32) * (color(1.0, 0.82, 0.5)[:, 0] - wall)
+        inside = inside[rows, columns]
+        below = canvas.image[:, rows, columns]
+        cover = np.minimum(inside + 0.5, 1)
+        canvas.image[:, rows, columns] = below + cover * (wall - below)
+        canvas.mask[rows, columns] = np.where(inside > 0, BUILDING, canvas.mask[rows, columns])

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from .drawing import Canvas, color, noise_tile
+from .drawing import Canvas, colors, noise_tile
 from .street_layers import CAR, PERSON, POLE, TREE, Scene, wrap
 
-PAINTS = (
+PAINTS = colors(
     (0.75, 0.12, 0.12),
     (0.15, 0.3, 0.62),
     (0.88, 0.88, 0.9),
@@ -15,17 +15,26 @@ PAINTS = (
     (0.2, 0.45, 0.36),
     (0.5, 0.16, 0.3),
 )
-CLOTHES = (
+CLOTHES = colors(
     (0.8, 0.25, 0.2),
     (0.2, 0.35, 0.6),
     (0.9, 0.75, 0.3),
     (0.25, 0.5, 0.4),
     (0.85, 0.85, 0.82),
     (0.35, 0.2, 0.4),
-    (0.15, 0.16, 0.2),
     (0.55, 0.4, 0.28),
+    (0.2, 0.2, 0.24),
+    (0.15, 0.2, 0.32),
+    (0.3, 0.27, 0.25),
 )
-SKINS = ((0.93, 0.76, 0.64), (0.78, 0.57, 0.42), (0.55, 0.37, 0.26), (0.36, 0.24, 0.18))
+LEAVES = colors((0.32, 0.5, 0.2), (0.22, 0.42, 0.2), (0.44, 0.52, 0.2), (0.66, 0.47, 0.17))
+STEELS = colors((0.27, 0.29, 0.3), (0.42, 0.43, 0.44), (0.2, 0.3, 0.27))
+SKINS = colors((0.93, 0.76, 0.64), (0.78, 0.57, 0.42), (0.55, 0.37, 0.26), (0.36, 0.24, 0.18))
+HAIR = colors((0.15, 0.1, 0.08), (0.4, 0.25, 0.12), (0.72, 0.62, 0.4), (0.5, 0.5, 0.5))
+BARK, TYRE, HUB = colors((0.36, 0.27, 0.2), (0.06, 0.06, 0.07), (0.6, 0.6, 0.62))
+GLASS, PLATE, GRILLE = colors((0.2, 0.25, 0.3), (0.85, 0.84, 0.74), (0.1, 0.1, 0.11))
+HEADLIGHT, TAIL_LIGHT = colors((0.96, 0.95, 0.86), (0.82, 0.09, 0.07))
+LAMP_OFF, LAMP_ON, GLOW = colors((0.75, 0.75, 0.7), (1.0, 0.9, 0.62), (1.0, 0.85, 0.5))
 
 
 def pick(options, chance: float):
@@ -33,15 +42,19 @@ def pick(options, chance: float):
     return options[int(chance * len(options))]
 
 
-def shadow(canvas: Canvas, scene: Scene, x: float, scale: float, width: float, depth: float):
-    """Darken the ground around an object's foot, stretched away from the sun."""
-    view = canvas.place(scene.vanishing + x * scale, scene.ground(scale), scale, 2.2 * width, 1.0)
-    if view is None:
-        return
+def shadow(view: Canvas, scene: Scene, scale: float, width: float, depth: float) -> None:
+    """Darken the ground around an object's foot, stretched away from the sun.
+
+    Args:
+        view: The object's place.
+        scene: The camera and the light.
+        scale: Picture heights in a metre.
+        width: The object's half width, metres.
+        depth: Its half depth, metres.
+    """
     flat = depth * scale * scene.camera_height
-    view.shade(
-        view.ellipse(-0.5 * scene.sun * width, 0, 1.35 * width, flat), 0.4 + flat * view.per_y, 0.45
-    )
+    inside = view.ellipse(-0.4 * scene.sun * width, 0, 1.3 * width, flat)
+    view.shade(inside, 0.4 + flat * view.unit, 0.45)
 
 
 def tree(canvas: Canvas, scene: Scene, x: float, scale: float, u: list[float]) -> None:
@@ -54,159 +67,161 @@ def tree(canvas: Canvas, scene: Scene, x: float, scale: float, u: list[float]) -
         scale: Picture heights in a metre.
         u: Uniform numbers that choose its looks.
     """
-    tall, radius = 4.5 + 4 * u[0], 1.3 + 1.0 * u[1]
-    centre = tall - radius
-    shadow(canvas, scene, x, scale, radius * 0.8, 1.0)
-    view = canvas.place(
-        scene.vanishing + x * scale, scene.ground(scale), scale, 1.4 * radius, tall * 1.15
-    )
+    radius, stretch = 1.2 + 1.1 * u[1], 0.9 + 0.5 * u[5]
+    centre = 1.6 + 2.2 * u[0] + radius * stretch
+    lean = 0.3 * (u[2] - 0.5)
+    foot = scene.vanishing + x * scale, scene.ground(scale)
+    air = scene.air(scale)
+    view = canvas.place(*foot, scale, 1.4 * radius, centre, 2.5 * scale)
     if view is None:
         return
-    lean = 0.3 * (u[2] - 0.5)
-    bark = color(0.36, 0.27, 0.2) * (
-        1 + 0.35 * scene.sun * np.minimum(np.maximum(view.x * 5, -1), 1)
-    )
+    shadow(view, scene, scale, 0.8 * radius, 0.7)
+    side = 1 + 0.35 * scene.sun * np.minimum(np.maximum(view.x * 5, -1), 1)
     trunk = view.taper(-0.05, centre, (-0.2, 0.2), (lean - 0.1, lean + 0.1))
-    view.paint(trunk, scene.lit(bark, scale), TREE)
+    view.paint(trunk, air(BARK, side), TREE)
 
-    tile = noise_tile()
-    rows, columns = wrap(view.y * 14 + u[3] * 256), wrap(view.x * 14 + u[4] * 256)
-    leaf = tile[rows, columns]
-    clump = tile[wrap(view.y * 5 + u[4] * 256), wrap(view.x * 5 + u[3] * 256)]
-    stretch = 0.85 + 0.5 * u[5]
-    p, q = (view.x - lean) * (1 / radius), (view.y - centre) * (1 / (radius * stretch))
-    inside = 1.0 - np.sqrt(p * p + q * q) + 0.3 * clump + 0.14 * leaf
-    green = pick(((0.3, 0.46, 0.2), (0.22, 0.4, 0.2), (0.4, 0.48, 0.2), (0.62, 0.45, 0.17)), u[6])
-    light = 0.85 + 0.3 * q + 0.25 * scene.sun * p + 0.4 * clump + 0.22 * leaf
-    view.paint(inside * (radius * view.per_y * 0.7), scene.lit(color(*green) * light, scale), TREE)
+    height = 1.5 * radius * stretch
+    centre_y = foot[1] - centre * scale
+    view = canvas.place(foot[0] + lean * scale, centre_y, scale, 1.5 * radius, height, height)
+    if view is None:
+        return
+    up, across = view.y + u[3] * 19, view.x + u[4] * 19
+    leaf = noise_tile(256, 64, 128)[wrap(up * 26), wrap(across * 26)]
+    clump = noise_tile(1024, 8, 128)[wrap(up * 100, 1024), wrap(across * 100, 1024)]
+    p, q = view.x * (1 / radius), view.y * (1 / (radius * stretch))
+    inside = 1.0 - np.sqrt(p * p + q * q) + 0.42 * clump + 0.2 * leaf
+    light = 0.9 + 0.32 * q + 0.25 * scene.sun * p + 0.55 * clump + 0.38 * leaf
+    view.paint(
+        inside * (radius * view.unit * 0.7), air(pick(LEAVES, u[6]), np.maximum(light, 0.3)), TREE
+    )
 
 
 def pole(canvas: Canvas, scene: Scene, x: float, scale: float, u: list[float]) -> None:
     """Draw a lamp post whose arm reaches over the road; the arguments are those of `tree`."""
-    tall = 5.0 + 1.5 * u[0]
-    reach = 1.1 if x < 0 else -1.1
-    view = canvas.place(scene.vanishing + x * scale, scene.ground(scale), scale, 1.7, tall * 1.08)
+    tall = 5.2 + 0.8 * u[0]
+    foot = scene.vanishing + x * scale, scene.ground(scale)
+    view = canvas.place(*foot, scale, 1.7, tall + 0.2)
     if view is None:
         return
+    air, dusk = scene.air(scale), 1 - scene.daylight
     # A post is never thinner than a pixel of a picture 96 high: it can always be learnt.
     half = max(0.085, 0.0056 / scale)
-    steel = color(*pick(((0.27, 0.29, 0.3), (0.42, 0.43, 0.44), (0.2, 0.3, 0.27)), u[1]))
-    steel = scene.lit(
-        steel * (1 + 0.35 * scene.sun * np.minimum(np.maximum(view.x / half, -1), 1)), scale
+    reach = -1.2 if x > 0 else 1.2
+    post = np.maximum(
+        view.box(-half, -0.03, half, tall), view.box(-1.6 * half, -0.03, 1.6 * half, 0.7)
     )
-    view.paint(view.box(-half, -0.03, half, tall), steel, POLE)
-    low, high = min(0, reach), max(0, reach)
-    view.paint(view.box(low, tall - 0.08, high, tall + 0.06), steel, POLE)
-    view.paint(view.box(-1.6 * half, -0.03, 1.6 * half, 0.7), steel * 0.9, POLE)
-    lamp = view.ellipse(reach, tall - 0.1, 0.36, 0.16)
-    dusk = 1 - scene.daylight
-    glass = scene.lit(color(0.75, 0.75, 0.7), scale) * (1 - dusk) + color(1.0, 0.9, 0.62) * dusk
-    view.paint(lamp, glass, POLE)
-    if dusk > 0.4:
-        halo = view.ellipse(reach, tall - 0.1, 1.2, 1.2) * (1 / (1.2 * view.per_y))
-        halo = np.maximum(halo, 0)
-        view.image += halo * halo * dusk * 0.5 * color(1.0, 0.85, 0.5)
+    arm = view.box(min(0, reach), tall - 0.08, max(0, reach), tall + 0.06)
+    side = 1 + 0.35 * scene.sun * np.minimum(np.maximum(view.x * (1 / half), -1), 1)
+    view.paint(np.maximum(post, arm), air(pick(STEELS, u[1]), side), POLE)
+    glass = air(LAMP_OFF) * (1 - dusk) + LAMP_ON * dusk
+    view.paint(view.ellipse(reach, tall - 0.1, 0.36, 0.15), glass, POLE)
+    lamp = foot[0] + reach * scale, foot[1] - (tall - 0.1) * scale
+    view = canvas.place(*lamp, scale, 1.3, 1.3, 1.3)
+    if view is not None and dusk > 0.3:
+        halo = np.maximum(view.ellipse(0, 0, 1.3, 1.3) * (1 / (1.3 * view.unit)), 0)
+        view.image += halo * halo * (dusk * 0.6) * GLOW
 
 
 def person(canvas: Canvas, scene: Scene, x: float, scale: float, u: list[float]) -> None:
     """Draw a person, standing or walking; the arguments are those of `tree`."""
-    size = scale * (0.88 + 0.2 * u[0])
-    shadow(canvas, scene, x, scale, 0.35, 0.3)
-    view = canvas.place(scene.vanishing + x * scale, scene.ground(scale), size, 0.55, 1.8)
+    size = scale * (0.9 + 0.2 * u[0])
+    view = canvas.place(scene.vanishing + x * scale, scene.ground(scale), size, 0.6, 1.85, scale)
     if view is None:
         return
-    side = 1 + 0.25 * scene.daylight * scene.sun * np.minimum(np.maximum(view.x * 4, -1), 1)
-    shirt = scene.lit(color(*pick(CLOTHES, u[1])) * side, scale)
-    trousers = scene.lit(color(*pick(CLOTHES[::-1], u[2] * 0.7)) * (0.75 * side), scale)
-    skin = scene.lit(color(*pick(SKINS, u[3])) * side, scale)
-    hair = scene.lit(
-        color(*pick(((0.15, 0.1, 0.08), (0.4, 0.25, 0.12), (0.7, 0.6, 0.4)), u[4])), scale
-    )
-    stride = 0.05 + 0.22 * u[5]
-    both = view.mirrored()
+    shadow(view, scene, scale, 0.4, 0.3)
+    air, both = scene.air(scale), view.mirrored()
+    side = 1 + 0.3 * scene.daylight * scene.sun * np.minimum(np.maximum(view.x * 4, -1), 1)
+    shirt = air(pick(CLOTHES[:7], u[1]), side)
+    trousers = air(pick(CLOTHES[4:], u[2]), side)
+    skin = air(pick(SKINS, u[3]), side)
+    stride = 0.04 + 0.2 * u[5]
+    near = view.unit > 6
     if u[6] < 0.3:
-        skirt = view.taper(0.45, 0.95, (-0.3, 0.3), (-0.16, 0.16))
-        both.paint(both.taper(0, 0.5, (0.03, 0.16), (0.03, 0.17)), skin, PERSON)
-        view.paint(skirt, trousers, PERSON)
+        both.paint(both.box(0.03, 0, 0.16, 0.55), skin, PERSON)
+        view.paint(view.taper(0.42, 0.98, (-0.32, 0.32), (-0.17, 0.17)), trousers, PERSON)
     else:
-        both.paint(
-            both.taper(0, 0.92, (stride - 0.05, stride + 0.12), (-0.02, 0.19)), trousers, PERSON
-        )
-    both.paint(
-        both.taper(0.72, 1.4, (0.22 + 0.4 * stride, 0.33 + 0.4 * stride), (0.1, 0.24)),
-        shirt * 0.85,
-        PERSON,
-    )
-    view.paint(view.taper(0.84, 1.46, (-0.18, 0.18), (-0.23, 0.23)), shirt, PERSON)
-    view.paint(view.ellipse(0, 1.62, 0.135, 0.16), hair, PERSON)
-    view.paint(view.ellipse(0.03 * scene.sun, 1.585, 0.1, 0.125), skin, PERSON)
+        leg = both.taper(0, 0.94, (stride - 0.04, stride + 0.11), (-0.04, 0.2))
+        both.paint(leg, trousers, PERSON)
+    if near:
+        out = 0.22 + 0.5 * stride
+        arm = both.taper(0.74, 1.44, (out, out + 0.1), (0.12, 0.25))
+        both.paint(arm, shirt * 0.82, PERSON)
+        both.paint(both.ellipse(out + 0.05, 0.74, 0.055, 0.065), skin, PERSON)
+    view.paint(view.taper(0.86, 1.47, (-0.18, 0.18), (-0.22, 0.22)), shirt, PERSON)
+    view.paint(view.ellipse(0, 1.63, 0.13, 0.16), skin, PERSON)
+    if near:
+        cap = np.minimum(view.ellipse(0, 1.65, 0.145, 0.16), (view.y - 1.63) * view.unit)
+        view.paint(cap, air(pick(HAIR, u[4])), PERSON)
 
 
-def car(
-    canvas: Canvas, scene: Scene, x: float, scale: float, oncoming: bool, u: list[float]
-) -> None:
-    """Draw a car: the flank that the camera sees, then its rear, or its front if it is oncoming.
+def car(canvas: Canvas, scene: Scene, x: float, scale: float, u: list[float]) -> None:
+    """Draw a car that drives on the right: the flank that the camera sees, then top and end.
 
-    Args:
-        canvas: The whole picture.
-        scene: The camera and the light.
-        x: Where its middle is, metres.
-        scale: Picture heights in a metre at its nearer end.
-        oncoming: Whether it faces the camera.
-        u: Uniform numbers that choose its looks.
+    The arguments are those of `tree`; `scale` is that of the car's nearer end.
     """
-    tall = 1.42 + 0.3 * u[0]
-    body = color(*pick(PAINTS, u[1]))
-    shadow(canvas, scene, x, scale, 1.15, 1.2)
+    high = scene.camera_height
+    tall, length = 1.45 + 0.3 * u[0], 4.2
+    facing = 2 * x < sum(scene.road)
+    # Distances behind the nearer end at which the cabin begins, its roof begins, and they end.
+    cabin, roof, roof_end, cabin_end = (1.15, 1.85, 3.5, 4.1) if facing else (0.1, 0.65, 2.6, 3.2)
+
+    def at(aside, up, depth):
+        shrink = 1 / (1 + depth * scale)
+        return (x + aside) * shrink - x, high - (high - up) * shrink
+
+    def panel(lower, upper):
+        return view.polygon(
+            at(-lower[0], *lower[1:]), at(*lower), at(*upper), at(-upper[0], *upper[1:])
+        )
+
+    foot = scene.vanishing + x * scale, scene.ground(scale)
+    reach = max(1.2, abs(at(0.9 if x < 0 else -0.9, 0, length)[0]))
+    view = canvas.place(*foot, scale, reach, at(0, tall, roof_end)[1], 4 * scale)
+    if view is None:
+        return
+    shadow(view, scene, scale, 1.15, 1.2)
+    air, both, near = scene.air(scale), view.mirrored(), view.unit > 5
+    body = pick(PAINTS, u[1])
+    out = -1 if x > 0 else 1
     if abs(x) > 0.95:
-        _flank(canvas, scene, x - 0.9 if x > 0 else x + 0.9, scale, tall, body, oncoming)
-    view = canvas.place(scene.vanishing + x * scale, scene.ground(scale), scale, 1.1, 1.1 * tall)
-    if view is None:
-        return
-    lit = scene.lit(body * 0.9, scale)
-    dark, glass = color(0.06, 0.06, 0.07), scene.lit(color(0.22, 0.27, 0.33), scale)
-    belt = 0.92
-    both = view.mirrored()
-    both.paint(both.box(0.55, 0, 0.86, 0.5), dark, CAR)
-    view.paint(view.taper(belt - 0.1, tall, (-0.86, 0.86), (-0.62, 0.62)), lit * 1.12, CAR)
-    pane = view.taper(belt, tall - 0.12, (-0.74, 0.74), (-0.56, 0.56))
-    shine = 1 + 0.9 * np.minimum(np.maximum(view.y - 0.25 * view.x - belt, 0), 0.5)
-    view.paint(pane, glass * shine)
-    view.paint(
-        view.taper(0.26, belt, (-0.87, 0.87), (-0.9, 0.9)), lit * (0.78 + 0.28 * view.y), CAR
-    )
-    view.paint(view.box(-0.84, 0.22, 0.84, 0.44), scene.lit(body * 0.3 + 0.12, scale), CAR)
-    dusk = 1 - scene.daylight
-    if oncoming:
-        view.paint(view.box(-0.42, 0.5, 0.42, 0.7), dark)
-        lamp = color(0.95, 0.95, 0.88)
-    else:
-        view.paint(view.box(-0.26, 0.52, 0.26, 0.66), scene.lit(color(0.9, 0.88, 0.75), scale))
-        lamp = color(0.85, 0.1, 0.08) * (0.75 + 0.25 * dusk)
-    both.paint(both.box(0.54, 0.62, 0.84, 0.8), lamp)
+        _flank(view, at, out, body, air, 1 + 0.25 * scene.daylight * scene.sun * out)
+        corners = at(out * 0.84, 0.9, cabin), at(out * 0.84, 0.9, cabin_end)
+        corners += at(out * 0.7, tall, roof_end), at(out * 0.7, tall, roof)
+        view.paint(view.polygon(*corners[::out]), air(body * 0.9), CAR)
+        if near:
+            corners = at(out * 0.82, 0.97, cabin + 0.3), at(out * 0.82, 0.97, cabin_end - 0.3)
+            corners += (
+                at(out * 0.72, tall - 0.1, roof_end - 0.1),
+                at(out * 0.72, tall - 0.1, roof + 0.1),
+            )
+            view.paint(view.polygon(*corners[::out]), air(GLASS * 0.9))
+    view.paint(panel((0.7, tall, roof), (0.7, tall, roof_end)), air(body * 1.15 + 0.06), CAR)
+    view.paint(panel((0.84, 0.93, cabin), (0.7, tall, roof)), air(body * 0.95), CAR)
+    sky = np.minimum(np.maximum(view.y - 0.3 * view.x - 0.9, 0), 0.6)
+    pane = panel((0.74, 0.97, cabin), (0.63, tall - 0.1, roof))
+    view.paint(pane, air(GLASS, 0.75 + 1.6 * sky))
+    view.paint(panel((0.88, 0.92, 0), (0.84, 0.93, cabin)), air(body * 1.1 + 0.03), CAR)
+    if near:
+        both.paint(both.box(0.55, -0.02, 0.86, 0.5), TYRE, CAR)
+    end = view.taper(0.24, 0.93, (-0.87, 0.87), (-0.89, 0.89))
+    view.paint(end, air(body, 0.65 + 0.25 * view.y), CAR)
+    if near:
+        view.paint(view.box(-0.85, 0.2, 0.85, 0.4), air(body * 0.3 + 0.1), CAR)
+        half = 0.45 if facing else 0.26
+        view.paint(view.box(-half, 0.48, half, 0.64), air(GRILLE if facing else PLATE))
+    lamp = HEADLIGHT if facing else TAIL_LIGHT
+    lamp = air(lamp) * scene.daylight + lamp * (1 - scene.daylight)
+    both.paint(both.box(0.52, 0.58, 0.82, 0.78), lamp)
 
 
-def _flank(canvas, scene, x, scale, tall, body, oncoming) -> None:
-    """Draw a car's side, a plane along the road at `x`, from the distance of `scale` 4.3 m onwards."""
-    length = 4.3
-    end = scale / (1 + length * scale)
-    left, right = sorted((scene.vanishing + x * scale, scene.vanishing + x * end))
-    top = min(scene.horizon + (scene.camera_height - tall) * s for s in (scale, end))
-    view = canvas.crop(left, top, right, scene.ground(scale))
-    if view is None:
-        return
-    columns = np.maximum((view.x - scene.vanishing) * (1 / x), 0.5 * end)
-    view.y = scene.camera_height - (view.y - scene.horizon) / columns
-    view.x = 1 / columns - 1 / scale
-    view.per_y = columns * canvas.per_y
-    view.per_x = view.per_y * columns * abs(x)
-    lit = scene.lit(body * (1 + 0.3 * scene.daylight * (1 if scene.sun * x < 0 else -1)), scale)
-    glass = scene.lit(color(0.18, 0.22, 0.28), scale)
-    foot, head = ((1.1, 4.2), (1.9, 3.6)) if oncoming else ((0.1, 3.2), (0.6, 2.4))
-    view.paint(view.taper(0.85, tall, foot, head), lit, CAR)
-    inner = (foot[0] + 0.3, foot[1] - 0.3), (head[0] + 0.1, head[1] - 0.1)
-    view.paint(view.taper(0.92, tall - 0.12, *inner), glass)
-    view.paint(view.box(0, 0.26, length, 0.93), lit * (0.8 + 0.25 * view.y), CAR)
-    for wheel in (0.8, 3.45):
-        view.paint(view.ellipse(wheel, 0.33, 0.34, 0.33), color(0.06, 0.06, 0.07), CAR)
-        view.paint(view.ellipse(wheel, 0.33, 0.17, 0.17), scene.lit(color(0.6, 0.6, 0.62), scale))
+def _flank(view, at, out, body, air, light) -> None:
+    """Draw the side of a car's body with its wheels; `at` as in `car`, `out` its direction in x."""
+    corners = at(out * 0.9, 0.26, 0), at(out * 0.9, 0.26, 4.2)
+    corners += at(out * 0.9, 0.9, 4.2), at(out * 0.9, 0.93, 0)
+    view.paint(view.polygon(*corners[::out]), air(body, light * (0.8 + 0.25 * view.y)), CAR)
+    for depth in (0.8, 3.4):
+        x, y = at(out * 0.9, 0.33, depth)
+        wide = max(abs(at(out * 0.9, 0.33, depth + 0.34)[0] - x), 0.02)
+        view.paint(view.ellipse(x, y, wide, 0.34), TYRE, CAR)
+        if wide * view.unit > 3:
+            view.paint(view.ellipse(x, y, 0.5 * wide, 0.17), air(HUB))

@@ -1,18 +1,22 @@
 """Procedural road scenes with exact masks."""
 
+import math
+
 import numpy as np
 
 from ..palette import palette
 from ..samples import Samples, Task
-from . import street_objects
-from .drawing import Canvas, check_knob, check_request, color, finish, uniforms
+from .drawing import Canvas, check_knob, check_request, color, colors, finish, uniforms
 from .street_layers import Row, Scene, paint_ground, paint_houses, paint_sky, paint_skyline
+from .street_objects import car, person, pick, pole, tree
 
 CLASSES = ("sky", "building", "road", "pavement", "tree", "car", "person", "pole", "marking")
-NEAREST = 0.125
+# Picture heights in a metre in the middle of the range of distances (23 m).
+MIDDLE = 0.044
 HOUSES = 9
 SLOTS = {"car": 8, "person": 10, "tree": 9, "pole": 7}
-WALLS = (
+DRAW = {"car": car, "person": person, "tree": tree, "pole": pole}
+WALLS = colors(
     (0.78, 0.68, 0.55),
     (0.72, 0.45, 0.36),
     (0.85, 0.8, 0.7),
@@ -22,7 +26,7 @@ WALLS = (
     (0.7, 0.74, 0.66),
     (0.8, 0.6, 0.55),
 )
-ACCENTS = (
+ACCENTS = colors(
     (0.45, 0.22, 0.17),
     (0.3, 0.3, 0.34),
     (0.2, 0.38, 0.34),
@@ -38,7 +42,7 @@ def streets(
     *,
     density: float = 1.0,
     light: tuple[float, float] = (0.35, 1.0),
-    noise: float = 0.02,
+    noise: float = 0.015,
     scale_range: float = 8.0,
     look_alike: float = 0.5,
     rarity: float = 0.0,
@@ -81,8 +85,9 @@ def streets(
         u = uniforms(seed, index, 64 * 12).reshape(64, 12).tolist()
         canvas = Canvas.blank(height, width)
         scene = _scene(u[0], darkest + (brightest - darkest) * u[0][0])
-        _surroundings(canvas, scene, u[1:22], look_alike)
-        _objects(canvas, scene, u[22:], density, scale_range, rarity)
+        crossing = 8 + 14 * u[1][8] if u[1][9] < 0.45 else 0.0
+        _surroundings(canvas, scene, u[1:22], crossing, look_alike)
+        _objects(canvas, scene, u[22:], crossing, density, scale_range, rarity)
         images[index] = finish(canvas.image, noise, seed, index)
         masks[index] = canvas.mask
     return Samples(images, masks, Task(CLASSES, palette(CLASSES)))
@@ -107,7 +112,9 @@ def _scene(u: list[float], daylight: float) -> Scene:
     )
 
 
-def _surroundings(canvas: Canvas, scene: Scene, u: list[list[float]], look_alike: float) -> None:
+def _surroundings(
+    canvas: Canvas, scene: Scene, u: list[list[float]], crossing: float, look_alike: float
+) -> None:
     """Paint all that is no object."""
     first = u[0]
     paint_sky(canvas, scene, first[0:3])
@@ -115,24 +122,28 @@ def _surroundings(canvas: Canvas, scene: Scene, u: list[list[float]], look_alike
     asphalt = color(0.4, 0.4, 0.42) * (0.85 + 0.3 * first[6])
     pale = color(0.66, 0.62, 0.58)
     grey = {"road": asphalt, "pavement": pale + look_alike * (asphalt * 1.1 - pale)}
-    row = _houses(u[2:], asphalt, look_alike)
+    row = _houses(u[2 : 2 + 2 * HOUSES], asphalt, look_alike)
     left, right = scene.road
     middle = (left + right) / 2
     marks = {
         "lanes": (middle,)
         if first[7] < 0.6
         else (middle, (left + middle) / 2, (right + middle) / 2),
-        "crossing": 8 + 14 * first[8] if first[9] < 0.45 else 0,
+        "crossing": crossing,
         "wear": 0.35 * first[10],
         "drift": first[11],
     }
     side = 0 if scene.sun < 0 else 1
-    wall = (left - scene.pavement, right + scene.pavement)[side]
-    tall = row.tall[side * HOUSES : (side + 1) * HOUSES]
+    edge = (left - scene.pavement, right + scene.pavement)[side]
+    tall = row.tall[side * HOUSES :]
+    near = row.near[side]
 
     def shadow(far):
-        house = np.searchsorted(row.near[side], far, side="right") - 1
-        return wall - scene.sun * 0.55 * tall[house]
+        # The shadow's end moves from one house's to the next one's over 3 m.
+        house = np.searchsorted(near, far, side="right") - 1
+        before = np.maximum(house - 1, 0)
+        blend = np.minimum((far - near[house]) * (1 / 3), 1)
+        return edge - scene.sun * 0.55 * (tall[before] + blend * (tall[house] - tall[before]))
 
     paint_ground(canvas, scene, grey, marks, shadow)
     paint_houses(canvas, scene, row, first[5])
@@ -140,62 +151,59 @@ def _surroundings(canvas: Canvas, scene: Scene, u: list[list[float]], look_alike
 
 def _houses(u: list[list[float]], asphalt, look_alike: float) -> Row:
     """Choose the houses of both sides."""
-    near, houses = [], []
+    near, gaps = [], []
     for side in range(2):
         distance, edges = 0.0, []
-        for number in range(HOUSES):
-            chance = u[side * HOUSES + number]
+        for number, chance in enumerate(u[side * HOUSES : (side + 1) * HOUSES]):
             edges.append(distance)
             gap = chance[0] < 0.22
-            distance += (2 + 0.6 * number) if gap else (7 + 9 * chance[1]) * (1 + 0.12 * number)
-            houses.append((chance, gap))
+            gaps.append(gap)
+            distance += 2 + 0.6 * number if gap else (7 + 9 * chance[1]) * (1 + 0.12 * number)
         near.append(np.array(edges, np.float32))
-
-    def each(choose):
-        return np.array([choose(chance) for chance, _ in houses], np.float32)
-
-    blank = each(lambda c: c[6] < 0.7 * look_alike)
-    wall = each(lambda c: street_objects.pick(WALLS, c[2])).T
-    dull = asphalt[:, :, 0] * each(lambda c: 0.95 + 0.3 * c[7])
+    chance = np.array(u, np.float32).T
+    blank = (chance[6] < 0.5 * look_alike).astype(np.float32)
+    wall = np.concatenate([pick(WALLS, c[2]) for c in u], 1)[:, :, 0]
+    dull = asphalt[:, 0] * (0.95 + 0.3 * chance[7])
     return Row(
         near=(near[0], near[1]),
-        tall=np.array([0 if gap else 4.5 + 9 * c[3] * c[3] for c, gap in houses], np.float32),
-        storey=each(lambda c: 2.7 + 0.7 * c[4]),
-        bay=each(lambda c: 1.8 + 1.4 * c[5]),
-        glass=each(lambda c: 0.35 + 0.3 * c[8]) * np.where(blank > 0, 0, 1).astype(np.float32),
-        wall=wall + np.maximum(blank * look_alike, 0.3 * look_alike) * (dull - wall),
-        accent=each(lambda c: street_objects.pick(ACCENTS, c[9])).T,
-        shop=each(lambda c: c[10] < 0.35) * (1 - blank),
+        tall=np.where(gaps, 0, 4.5 + 9 * chance[3] * chance[3]).astype(np.float32),
+        storey=2.7 + 0.7 * chance[4],
+        bay=1.8 + 1.4 * chance[5],
+        glass=(0.35 + 0.3 * chance[8]) * (1 - blank),
+        wall=wall + np.maximum(blank * look_alike, 0.2 * look_alike) * (dull - wall),
+        accent=np.concatenate([pick(ACCENTS, c[9]) for c in u], 1)[:, :, 0],
+        shop=(chance[10] < 0.35) * (1 - blank),
     )
 
 
-def _objects(canvas, scene, u, density, scale_range, rarity) -> None:
+def _objects(canvas, scene, u, crossing, density, scale_range, rarity) -> None:
     """Paint cars, people, trees and poles from far to near."""
     left, right = scene.road
     middle = (left + right) / 2
+    nearest, farthest = MIDDLE * math.sqrt(scale_range), MIDDLE / math.sqrt(scale_range)
     things = []
-    slot = iter(u)
+    numbers = iter(u)
     for name, slots in SLOTS.items():
-        for _ in range(slots):
-            chance, spread, side, place, *looks = next(slot)
-            if chance >= 0.5 * density or (name in ("person", "pole") and place < rarity):
+        for slot in range(slots):
+            chance, spread, side, place, *looks = next(numbers)
+            if chance >= 0.5 * density or (name in ("person", "pole") and looks[-1] < rarity):
                 continue
-            far = 1 + (scale_range - 1) * spread * spread
-            scale = NEAREST / far
-            things.append((scale, name, side, looks))
-    for scale, name, side, looks in sorted(things, key=lambda thing: thing[0]):
-        on_right = side < 0.5
-        within = abs(2 * side - 1)
-        kerb, out = (right, 1) if on_right else (left, -1)
-        if name == "car":
-            parked = within < 0.4
-            x = kerb - out * 1.1 if parked else (middle + kerb) / 2 - out * 0.5
-            street_objects.car(canvas, scene, x, scale, not on_right, looks)
-        elif name == "person":
-            x = kerb + out * (0.5 + within * (scene.pavement - 0.8))
-            street_objects.person(canvas, scene, x, scale, looks)
-        elif name == "tree":
-            x = kerb + out * (scene.pavement * 0.4 + 2.5 * within)
-            street_objects.tree(canvas, scene, x, scale, looks)
-        else:
-            street_objects.pole(canvas, scene, kerb + out * 0.4, scale, looks)
+            if name != "person":
+                spread = (slot + spread) / slots
+            if name == "pole":
+                side = slot % 2
+            scale = nearest / (1 + (nearest / farthest - 1) * spread * spread)
+            kerb, out = (right, 1) if side < 0.5 else (left, -1)
+            if name == "car":
+                x = kerb - out * 1.1 if place < 0.4 else (middle + kerb) / 2 - out * 0.5
+            elif name == "person":
+                x = kerb + out * (0.5 + place * (scene.pavement - 0.8))
+                if slot < 3 and farthest * (crossing + 1.5) < 1 < nearest * (crossing + 1.5):
+                    x, scale = left + 0.6 + place * (right - left - 1.2), 1 / (crossing + 1.5)
+            elif name == "tree":
+                x = kerb + out * (scene.pavement * 0.4 + 2.5 * place)
+            else:
+                x = kerb + out * 0.4
+            things.append((scale, DRAW[name], x, looks))
+    for scale, draw, x, looks in sorted(things, key=lambda thing: thing[0]):
+        draw(canvas, scene, x, scale, looks)
