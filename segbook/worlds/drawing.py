@@ -214,6 +214,16 @@ def check_knob(name: str, value: float, low: float, high: float) -> float:
     return float(value)
 
 
+def check_range(name: str, value, low: float, high: float) -> tuple:
+    """Return a knob's (least, most), or raise ValueError if they are not in order in [low, high]."""
+    least, most = value
+    if not low <= least <= most <= high:
+        raise ValueError(
+            f"{name} is {value!r}; it must be (least, most) within {low:g} to {high:g}"
+        )
+    return least, most
+
+
 def check_request(count: int, size, seed: int, smallest: int) -> tuple[int, int]:
     """Return (height, width) of the pictures asked for, or raise ValueError naming the argument."""
     if int(count) != count or count < 1:

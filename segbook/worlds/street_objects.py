@@ -128,14 +128,15 @@ def person(canvas: Canvas, scene: Scene, x: float, scale: float, u: list[float])
     view = canvas.place(scene.vanishing + x * scale, scene.ground(scale), size, 0.6, 1.85, scale)
     if view is None:
         return
-    shadow(view, scene, scale, 0.4, 0.3)
+    near = view.unit > 6
+    if near:
+        shadow(view, scene, scale, 0.35, 0.3)
     air, both = scene.air(scale), view.mirrored()
     side = 1 + 0.3 * scene.daylight * scene.sun * np.minimum(np.maximum(view.x * 4, -1), 1)
     shirt = air(pick(CLOTHES[:7], u[1]), side)
     trousers = air(pick(CLOTHES[4:], u[2]), side)
     skin = air(pick(SKINS, u[3]), side)
     stride = 0.04 + 0.2 * u[5]
-    near = view.unit > 6
     if u[6] < 0.3:
         both.paint(both.box(0.03, 0, 0.16, 0.55), skin, PERSON)
         view.paint(view.taper(0.42, 0.98, (-0.32, 0.32), (-0.17, 0.17)), trousers, PERSON)
@@ -175,11 +176,11 @@ def car(canvas: Canvas, scene: Scene, x: float, scale: float, u: list[float]) ->
         )
 
     foot = scene.vanishing + x * scale, scene.ground(scale)
-    reach = max(1.2, abs(at(0.9 if x < 0 else -0.9, 0, length)[0]))
+    reach = max(1.65, abs(at(0.9 if x < 0 else -0.9, 0, length)[0]))
     view = canvas.place(*foot, scale, reach, at(0, tall, roof_end)[1], 4 * scale)
     if view is None:
         return
-    shadow(view, scene, scale, 1.15, 1.2)
+    shadow(view, scene, scale, 0.95, 1.0)
     air, both, near = scene.air(scale), view.mirrored(), view.unit > 5
     body = pick(PAINTS, u[1])
     out = -1 if x > 0 else 1
@@ -219,7 +220,7 @@ def _flank(view, at, out, body, air, light) -> None:
     corners = at(out * 0.9, 0.26, 0), at(out * 0.9, 0.26, 4.2)
     corners += at(out * 0.9, 0.9, 4.2), at(out * 0.9, 0.93, 0)
     view.paint(view.polygon(*corners[::out]), air(body, light * (0.8 + 0.25 * view.y)), CAR)
-    for depth in (0.8, 3.4):
+    for depth in (0.8, 3.4) if view.unit > 5 else ():
         x, y = at(out * 0.9, 0.33, depth)
         wide = max(abs(at(out * 0.9, 0.33, depth + 0.34)[0] - x), 0.02)
         view.paint(view.ellipse(x, y, wide, 0.34), TYRE, CAR)

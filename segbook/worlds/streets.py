@@ -6,7 +6,7 @@ import numpy as np
 
 from ..palette import palette
 from ..samples import Samples, Task
-from .drawing import Canvas, check_knob, check_request, color, colors, finish, uniforms
+from .drawing import Canvas, check_knob, check_range, check_request, color, colors, finish, uniforms
 from .street_layers import Row, Scene, paint_ground, paint_houses, paint_sky, paint_skyline
 from .street_objects import car, person, pick, pole, tree
 
@@ -76,9 +76,7 @@ def streets(
     scale_range = check_knob("scale_range", scale_range, 1, 16)
     look_alike = check_knob("look_alike", look_alike, 0, 1)
     rarity = check_knob("rarity", rarity, 0, 1)
-    darkest, brightest = (check_knob("light", value, 0, 1) for value in light)
-    if darkest > brightest:
-        raise ValueError(f"light is {light!r}; it must be (darkest, brightest)")
+    darkest, brightest = check_range("light", light, 0, 1)
     images = np.empty((count, height, width, 3), np.float32)
     masks = np.empty((count, height, width), np.uint8)
     for index in range(count):

@@ -1,0 +1,93 @@
+"""A world in which a shape's class is written far away from the shape."""
+
+import numpy as np
+
+from ..palette import palette
+from ..samples import Samples, Task
+from .drawing import (
+    Canvas,
+    check_knob,
+    check_range,
+    check_request,
+    color,
+    finish,
+    noise_tile,
+    uniforms,
+)
+
+CLASSES = ("background", "cue", "warm", "cold")
+SLOTS = 6
+
+
+def echo(
+    count: int,
+    size=64,
+    seed: int = 0,
+    *,
+    distance: float = 0.45,
+    number: tuple[int, int] = (2, 4),
+    noise: float = 0.03,
+) -> Samples:
+    """Return pictures of shapes whose class depends on the colour of a cue in another place.
+
+    One disc, the cue, is orange or blue. The shapes in the right half are all "warm" in a picture with
+    an orange cue and "cold" with a blue one; their own colour and form say nothing. A model whose
+    receptive field does not reach from the shapes to the cue can only guess. The bytes depend only on
+    the arguments, as for `streets`.
+
+    Args:
+        count: How many pictures, 1 or more.
+        size: Height and width in pixels, or `(height, width)`; 32 or more.
+        seed: Which pictures, 0 or more.
+        distance: From the cue's middle to the middle of the picture, where the region of the shapes
+            begins, in picture widths; 0.1 to 0.45. At 0.45 the cue is at the left edge.
+        number: Fewest and most shapes in a picture, 1 to 6.
+        noise: Standard deviation of the camera's noise, 0 to 0.3, where 1 is the full range.
+
+    Returns:
+        `Samples` with float32 pictures `(count, height, width, 3)` and uint8 masks.
+
+    Raises:
+        ValueError: If an argument is out of its range; the message names it.
+    """
+    height, width = check_request(count, size, seed, smallest=32)
+    distance = check_knob("distance", distance, 0.1, 0.45)
+    fewest, most = check_range("number", number, 1, SLOTS)
+    noise = check_knob("noise", noise, 0, 0.3)
+    images = np.empty((count, height, width, 3), np.float32)
+    masks = np.empty((count, height, width), np.uint8)
+    aspect = width / height
+    for index in range(count):
+        u = uniforms(seed, index, 8 + SLOTS * 8).tolist()
+        canvas = Canvas.blank(height, width)
+        tile = noise_tile(1024, 8, 128)
+        rows = (canvas.y * 400 + u[0] * 1024).astype(np.int32) & 1023
+        columns = (canvas.x * 400 + u[1] * 1024 + 1024).astype(np.int32) & 1023
+        canvas.image[:] = color(0.5, 0.52, 0.55) + 0.15 * tile[rows, columns]
+        warm = u[2] < 0.5
+        cue = color(0.95, 0.55, 0.1) if warm else color(0.15, 0.45, 0.95)
+        disc = canvas.ellipse(-distance * aspect, 0.15 + 0.7 * u[3], 0.045, 0.045)
+        canvas.paint(disc, cue, CLASSES.index("cue"))
+        label = CLASSES.index("warm" if warm else "cold")
+        for slot in range(int(fewest + (most - fewest + 1) * u[4])):
+            _shape(canvas, aspect, label, u[8 + 8 * slot : 16 + 8 * slot])
+        images[index] = finish(canvas.image, noise, seed, index)
+        masks[index] = canvas.mask
+    return Samples(images, masks, Task(CLASSES, palette(CLASSES)))
+
+
+def _shape(canvas: Canvas, aspect: float, label: int, u: list[float]) -> None:
+    """Draw a disc, a square or a triangle in the right half."""
+    radius = 0.06 + 0.06 * u[0]
+    x = radius + (0.5 * aspect - 2 * radius) * u[1]
+    y = radius + (1 - 2 * radius) * u[2]
+    if u[3] < 1 / 3:
+        inside = canvas.ellipse(x, y, radius, radius)
+    elif u[3] < 2 / 3:
+        half = 0.88 * radius
+        inside = canvas.box(x - half, y - half, x + half, y + half)
+    else:
+        low, high = y + 0.8 * radius, y - radius
+        inside = canvas.polygon((x - radius, low), (x, high), (x + radius, low))
+    paint = color(*(0.25 + 0.65 * value for value in u[4:7]))
+    canvas.paint(inside, paint * (1.1 - 1.2 * (canvas.y - y)), label)
