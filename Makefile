@@ -13,7 +13,8 @@ read: .venv/ready
 test: .venv/ready
 	$(BIN)/ruff check && $(BIN)/ruff format --check
 	$(BIN)/pytest
-	$(BIN)/pytest --nbval chapters/*.ipynb chapters/solutions
+	$(BIN)/pytest --nbval --nbval-current-env --nbval-cell-timeout=600 \
+	  --nbval-sanitize-with=tests/nbval.cfg chapters/*.ipynb chapters/solutions
 
 check: .venv/ready
 	$(BIN)/ruff check && $(BIN)/ruff format --check

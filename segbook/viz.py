@@ -4,6 +4,10 @@ Every function returns a `matplotlib` figure; `show` puts it into a notebook wit
 Classes keep the colours of their `Task` everywhere.
 """
 
+import base64
+import html
+import io
+
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import Patch
@@ -40,8 +44,7 @@ def show(figure: plt.Figure, alt: str) -> None:
     """
     from IPython.display import display
 
-    display(figure, metadata={"image/png": {"alt": alt}})
-    plt.close(figure)
+    display(_with_alt(figure, alt), raw=True)
 
 
 def interactive(draw, alt: str, **controls) -> None:
@@ -55,22 +58,26 @@ def interactive(draw, alt: str, **controls) -> None:
     import ipywidgets
     from IPython.display import display
 
-    def values():
-        return {name: control.value for name, control in controls.items()}
+    def picture():
+        values = {name: control.value for name, control in controls.items()}
+        return _with_alt(draw(**values), alt)
 
-    display(ipywidgets.HBox(list(controls.values())))
-    metadata = {"image/png": {"alt": alt}}
-    figure = draw(**values())
-    picture = display(figure, metadata=metadata, display_id=True)
-    plt.close(figure)
-
-    def redraw(_):
-        figure = draw(**values())
-        picture.update(figure, metadata=metadata)
-        plt.close(figure)
-
+    sliders = ipywidgets.HBox(list(controls.values()))
+    hint = {"text/plain": "(Run this cell to get the sliders.)"}
+    display(sliders._repr_mimebundle_() | hint, raw=True)
+    shown = display(picture(), raw=True, display_id=True)
     for control in controls.values():
-        control.observe(redraw, "value")
+        control.observe(lambda _: shown.update(picture(), raw=True), "value")
+
+
+def _with_alt(figure, alt):
+    """Draw a figure as a mime bundle; JupyterLab shows alternative text only in HTML."""
+    file = io.BytesIO()
+    figure.savefig(file, format="png", bbox_inches="tight")
+    plt.close(figure)
+    png = base64.b64encode(file.getvalue()).decode()
+    image = f'<img alt="{html.escape(alt)}" src="data:image/png;base64,{png}">'
+    return {"text/html": image, "text/plain": alt}
 
 
 def colorize(mask, task: Task) -> np.ndarray:
