@@ -1,157 +1,10 @@
 """Losses on (integer mask, logits): void pixels take no part, and losses add and scale."""
 
-import keras
 from keras import ops
 
-from segbook.checks import check_class_values, check_pair, concrete
+from segbook.maskloss import MaskLoss, register
 
-register = keras.saving.register_keras_serializable(package="segbook")
-
-
-class Addable(keras.losses.Loss):
-    """A loss that can be added to another and multiplied by a number."""
-
-    def __init__(self, name):
-        super().__init__(name=name, reduction="sum_over_batch_size", dtype="float32")
-
-    def __add__(self, other):
-        return WeightedSum([self, other], [1.0, 1.0])
-
-    def __mul__(self, factor):
-        return WeightedSum([self], [factor])
-
-    __rmul__ = __mul__
-
-
-@register
-class WeightedSum(Addable):
-    """Add losses, each times its factor; `CrossEntropy() + 0.5 * Dice()` gives one.
-
-    Args:
-        losses: The losses.
-        factors: One number a loss.
-        name: The loss's name.
-    """
-
-    def __init__(self, losses, factors, name="weighted_sum"):
-        super().__init__(name)
-        self.losses = list(losses)
-        self.factors = [float(factor) for factor in factors]
-
-    def __call__(self, y_true, y_pred, sample_weight=None):
-        """Compute the sum; arguments as for the losses in it."""
-        terms = zip(self.factors, self.losses, strict=True)
-        return sum(factor * loss(y_true, y_pred, sample_weight) for factor, loss in terms)
-
-    def get_config(self):
-        """Give the arguments that rebuild the loss."""
-        losses = [keras.saving.serialize_keras_object(loss) for loss in self.losses]
-        return {"losses": losses, "factors": self.factors, "name": self.name}
-
-    @classmethod
-    def from_config(cls, config):
-        """Rebuild the loss from what `get_config` gave."""
-        losses = [keras.saving.deserialize_keras_object(loss) for loss in config["losses"]]
-        return cls(**(config | {"losses": losses}))
-
-
-class MaskLoss(Addable):
-    """Prepare a mask and logits for a loss: shapes, void, weights; the base of the losses here.
-
-    Args:
-        ignore_label: The label of void pixels: they change neither the loss nor its gradient.
-        class_weights: One number a class, or None for equal weights.
-        name: The loss's name.
-    """
-
-    def __init__(self, ignore_label=255, class_weights=None, name=None):
-        super().__init__(name)
-        self.ignore_label = ignore_label
-        self.class_weights = None if class_weights is None else [float(w) for w in class_weights]
-
-    def __call__(self, y_true, y_pred, sample_weight=None):
-        """Compute the loss of a batch.
-
-        Args:
-            y_true: integer mask `(n, h, w)`.
-            y_pred: logits `(n, h, w, C)`, any float type; computed in float32.
-            sample_weight: Weights of the pictures `(n,)` or of the pixels `(n, h, w)`, or None.
-
-        Returns:
-            A float32 scalar; 0 with zero gradient if every pixel is void or there are no pixels.
-
-        Raises:
-            ValueError: If the shapes do not fit; and where values can be read, that is outside
-                compiled functions, if a label is neither void nor in 0 to C-1 (compiled, such a
-                pixel counts as void), or if `y_pred` holds probabilities.
-        """
-        y_true = ops.convert_to_tensor(y_true)
-        y_pred = ops.convert_to_tensor(y_pred)
-        check_pair(y_true, y_pred)
-        check_class_values("class_weights", self.class_weights, y_pred.shape[-1])
-        if sample_weight is None:
-            sample_weight = 1.0
-        else:
-            sample_weight = ops.convert_to_tensor(sample_weight, "float32")
-            if len(sample_weight.shape) == 1:
-                sample_weight = ops.reshape(sample_weight, (-1, 1, 1))
-        return super().__call__((y_true, sample_weight), y_pred)
-
-    def call(self, y_true, y_pred):
-        """Separate void from labels; `y_true` is the mask and its pixels' weights."""
-        mask, weight = y_true
-        mask = ops.cast(mask, "int32")
-        num_classes = y_pred.shape[-1]
-        labelled = mask != self.ignore_label
-        inside = (mask >= 0) & (mask < num_classes)
-        refuse_unknown_labels(mask, labelled & ~inside, num_classes, self.ignore_label)
-        refuse_probabilities(y_pred)
-        valid = labelled & inside
-        labels = ops.where(valid, mask, 0)
-        return self.value(labels, y_pred, ops.cast(valid, "float32") * weight)
-
-    def value(self, labels, logits, weight):
-        """Compute the loss; subclasses define it.
-
-        Args:
-            labels: int32 `(n, h, w)`, 0 to C-1; 0 where void.
-            logits: float32 `(n, h, w, C)`.
-            weight: float32 `(n, h, w)`, 0 where void.
-
-        Returns:
-            A scalar.
-        """
-        raise NotImplementedError
-
-    def get_config(self):
-        """Give the arguments that rebuild the loss."""
-        return {
-            "ignore_label": self.ignore_label,
-            "class_weights": self.class_weights,
-            "name": self.name,
-        }
-
-
-def refuse_unknown_labels(mask, unknown, num_classes, ignore_label):
-    """Raise if the values can be read and some are unknown."""
-    if concrete(ops.any(unknown)):
-        values = sorted(set(ops.convert_to_numpy(mask)[ops.convert_to_numpy(unknown)].tolist()))
-        raise ValueError(
-            f"y_true has labels {values[:10]}; allowed are 0..{num_classes - 1} "
-            f"and ignore_label={ignore_label}"
-        )
-
-
-def refuse_probabilities(logits):
-    """Raise if the values can be read and the first row of every picture sums to 1 everywhere."""
-    row = logits[:, 0]
-    total = ops.sum(row, axis=-1)
-    looks = ops.all(row >= 0) & ops.all(ops.abs(total - 1) < 0.01)
-    if concrete(looks) and total.shape[0]:
-        raise ValueError(
-            "y_pred must be logits, but its values are at least 0 and sum to 1 over the classes, "
-            "as probabilities do; leave out the last softmax"
-        )
+TINY = 1e-7  # keeps the slope of a power finite at 0
 
 
 def weighted_mean(values, weight):
@@ -165,6 +18,33 @@ def per_pixel_weight(labels, weight, class_weights):
     if class_weights is None:
         return weight
     return weight * ops.take(ops.convert_to_tensor(class_weights, "float32"), labels)
+
+
+def class_sums(labels, logits, weight):
+    """Sum probabilities over pixels.
+
+    Args:
+        labels: int32 `(n, h, w)`.
+        logits: float32 `(n, h, w, C)`.
+        weight: float32 `(n, h, w)`, the weight of each pixel.
+
+    Returns:
+        float32 `(C,)`, three times: the true pixels of each class, the class's probability there,
+        and its probability everywhere.
+    """
+    truth = ops.one_hot(labels, logits.shape[-1]) * ops.expand_dims(weight, -1)
+    probabilities = ops.softmax(logits)
+    pixels = (0, 1, 2)
+    predicted = ops.sum(probabilities * ops.expand_dims(weight, -1), axis=pixels)
+    return ops.sum(truth, axis=pixels), ops.sum(probabilities * truth, axis=pixels), predicted
+
+
+def mean_of_present(values, truth, class_weights):
+    """Average over the classes that have true pixels, `truth > 0`; 0 if there are none."""
+    weight = ops.cast(truth > 0, "float32")
+    if class_weights is not None:
+        weight = weight * ops.convert_to_tensor(class_weights, "float32")
+    return weighted_mean(values, weight)
 
 
 @register
@@ -199,3 +79,203 @@ class CrossEntropy(MaskLoss):
     def get_config(self):
         """Give the arguments that rebuild the loss."""
         return super().get_config() | {"label_smoothing": self.label_smoothing}
+
+
+@register
+class Focal(MaskLoss):
+    """Cross-entropy times `(1 - p)^gamma`, p the probability of the true class.
+
+    Lin et al. 2017, equation 5, with the softmax instead of one sigmoid a class, so that gamma 0 is
+    the cross-entropy; averaged over the labelled pixels, not divided by the number of objects. The
+    paper's alpha is `class_weights`; they enter as in `CrossEntropy`.
+
+    Args:
+        gamma: How much less easy pixels count, at least 0.
+        ignore_label: The label of void pixels.
+        class_weights: One number a class, or None.
+        name: The loss's name.
+    """
+
+    def __init__(self, gamma=2.0, ignore_label=255, class_weights=None, name="focal"):
+        super().__init__(ignore_label, class_weights, name)
+        self.gamma = gamma
+
+    def value(self, labels, logits, weight):
+        """Average the focal loss over the labelled pixels."""
+        loss = ops.sparse_categorical_crossentropy(labels, logits, from_logits=True)
+        missing = ops.maximum(-ops.expm1(-loss), TINY)
+        loss = missing**self.gamma * loss
+        return weighted_mean(loss, per_pixel_weight(labels, weight, self.class_weights))
+
+    def get_config(self):
+        """Give the arguments that rebuild the loss."""
+        return super().get_config() | {"gamma": self.gamma}
+
+
+@register
+class HardestCrossEntropy(MaskLoss):
+    """The mean cross-entropy of the hardest labelled pixels: online hard-example mining.
+
+    Shrivastava et al. 2016, section 4, with pixels for regions and a share of the batch for a
+    number. Pixels as hard as the last of the share count too; weights do not change which are hard.
+
+    Args:
+        share: The share of the labelled pixels that counts, above 0, at most 1.
+        ignore_label: The label of void pixels.
+        class_weights: One number a class, or None; they enter as in `CrossEntropy`.
+        name: The loss's name.
+
+    Raises:
+        ValueError: If `share` is out of its range.
+    """
+
+    def __init__(
+        self, share=0.25, ignore_label=255, class_weights=None, name="hardest_cross_entropy"
+    ):
+        super().__init__(ignore_label, class_weights, name)
+        if not 0 < share <= 1:
+            raise ValueError(f"share must be above 0 and at most 1, got {share}")
+        self.share = share
+
+    def value(self, labels, logits, weight):
+        """Average the cross-entropy over the hardest labelled pixels."""
+        loss = ops.sparse_categorical_crossentropy(labels, logits, from_logits=True)
+        labelled = ops.where(weight > 0, loss, -1.0)
+        ordered = ops.sort(ops.append(ops.reshape(-labelled, (-1,)), 1.0))
+        count = ops.floor(self.share * ops.sum(ops.cast(weight > 0, "float32")))
+        least = -ops.take(ordered, ops.maximum(ops.cast(count, "int32") - 1, 0))
+        hard = ops.cast((labelled >= least) & (weight > 0), "float32")
+        return weighted_mean(loss, per_pixel_weight(labels, weight * hard, self.class_weights))
+
+    def get_config(self):
+        """Give the arguments that rebuild the loss."""
+        return super().get_config() | {"share": self.share}
+
+
+@register
+class Tversky(MaskLoss):
+    """One minus the Tversky index, the mean over the classes in the batch's labels.
+
+    The index of a class is TP / (TP + alpha FP + beta FN), with probabilities instead of decisions,
+    summed over all pixels of the batch (Salehi et al. 2017, equation 3). A class with no labelled
+    pixel has no index and is left out: an empty truth with an empty prediction costs nothing, and
+    false positives cost through the class that they take a pixel from.
+
+    Args:
+        alpha: The weight of false positives.
+        beta: The weight of false negatives.
+        gamma: Each class's loss is raised to 1 / gamma: the focal Tversky loss (Abraham and Khan
+            2019, equation 4, best at 4/3); 1 for the plain one.
+        ignore_label: The label of void pixels.
+        class_weights: One number a class for the mean over classes, or None.
+        name: The loss's name.
+    """
+
+    def __init__(
+        self,
+        alpha=0.3,
+        beta=0.7,
+        gamma=1.0,
+        ignore_label=255,
+        class_weights=None,
+        name="tversky",
+    ):
+        super().__init__(ignore_label, class_weights, name)
+        self.alpha = alpha
+        self.beta = beta
+        self.gamma = gamma
+
+    def value(self, labels, logits, weight):
+        """Average the loss over the classes in the labels."""
+        truth, hits, predicted = class_sums(labels, logits, weight)
+        below = hits + self.alpha * (predicted - hits) + self.beta * (truth - hits)
+        loss = 1 - hits / ops.where(truth > 0, below, 1.0)
+        if self.gamma != 1:
+            loss = ops.maximum(loss, TINY) ** (1 / self.gamma)
+        return mean_of_present(loss, truth, self.class_weights)
+
+    def get_config(self):
+        """Give the arguments that rebuild the loss."""
+        settings = {"alpha": self.alpha, "beta": self.beta, "gamma": self.gamma}
+        return super().get_config() | settings
+
+
+@register
+class Dice(MaskLoss):
+    """One minus the Dice coefficient, the mean over the classes in the batch's labels.
+
+    The coefficient of a class is 2 TP / (2 TP + FP + FN), with probabilities instead of decisions,
+    summed over all pixels of the batch: each class counts alike however small it is (Milletari et
+    al. 2016, section 3, without the squares, and one coefficient a class). It is `Tversky` with
+    alpha = beta = 1/2; absent classes are treated as there.
+
+    Args:
+        ignore_label: The label of void pixels.
+        class_weights: One number a class for the mean over classes, or None.
+        name: The loss's name.
+    """
+
+    def __init__(self, ignore_label=255, class_weights=None, name="dice"):
+        super().__init__(ignore_label, class_weights, name)
+
+    def value(self, labels, logits, weight):
+        """Average the loss over the classes in the labels."""
+        truth, hits, predicted = class_sums(labels, logits, weight)
+        loss = 1 - 2 * hits / ops.where(truth > 0, truth + predicted, 1.0)
+        return mean_of_present(loss, truth, self.class_weights)
+
+
+@register
+class LovaszSoftmax(MaskLoss):
+    """The Lovász extension of one minus IoU, the mean over the classes in the batch's labels.
+
+    Berman et al. 2018, equations 8 to 11, over all pixels of the batch, as the authors' code.
+
+    Args:
+        ignore_label: The label of void pixels.
+        class_weights: One number a class for the mean over classes, or None.
+        name: The loss's name.
+
+    Raises:
+        ValueError: When called with `sample_weight`: a set of pixels has no weights.
+    """
+
+    def __init__(self, ignore_label=255, class_weights=None, name="lovasz_softmax"):
+        super().__init__(ignore_label, class_weights, name)
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        """Compute the loss of a batch, as `MaskLoss`, without sample weights."""
+        if sample_weight is not None:
+            raise ValueError(f"{self.name} takes no sample_weight: a set of pixels has no weights")
+        return super().__call__(y_true, y_pred)
+
+    def value(self, labels, logits, weight):
+        """Average the loss over the classes in the labels."""
+        num_classes = logits.shape[-1]
+        valid = ops.reshape(weight, (1, -1))
+        classes = ops.reshape(ops.arange(num_classes, dtype="int32"), (-1, 1))
+        truth = ops.cast(ops.reshape(labels, (1, -1)) == classes, "float32") * valid
+        probabilities = ops.reshape(ops.softmax(logits), (-1, num_classes))
+        errors = ops.abs(truth - ops.transpose(probabilities)) * valid
+        order = ops.argsort(-errors, axis=-1)
+        slopes = jaccard_slopes(ops.take_along_axis(truth, order, axis=-1))
+        loss = ops.sum(ops.take_along_axis(errors, order, axis=-1) * slopes, axis=-1)
+        return mean_of_present(loss, ops.sum(truth, axis=-1), self.class_weights)
+
+
+def jaccard_slopes(truth):
+    """Give how much one minus IoU grows with each next wrong pixel.
+
+    Args:
+        truth: float32 `(C, pixels)`: 1 where the pixel is of the class, largest error first.
+
+    Returns:
+        float32 `(C, pixels)`: the Lovász extension's gradient (Berman et al. 2018, equation 9).
+    """
+    size = ops.sum(truth, axis=-1, keepdims=True)
+    intersection = size - ops.cumsum(truth, axis=-1)
+    union = size + ops.cumsum(1 - truth, axis=-1)
+    # The difference of neighbouring Jaccard losses, without its rounding error.
+    missed = 1 / union
+    added = intersection / (union * ops.maximum(union - 1, 1.0))
+    return ops.where(truth > 0, missed, added)

@@ -1,4 +1,4 @@
-"""What Keras does not offer on every backend alike: gradients."""
+"""What Keras does not offer on every backend alike: gradients and compiled functions."""
 
 import keras
 import numpy as np
@@ -42,3 +42,23 @@ def gradients(fn, variables):
         np.zeros(variable.shape, "float32") if gradient is None else ops.convert_to_numpy(gradient)
         for variable, gradient in zip(variables, found, strict=True)
     ]
+
+
+def compilers():
+    """Return every way of the current backend to run a function of tensors.
+
+    Returns:
+        Name to function that takes and returns a function: eager, and compiled where that differs.
+    """
+    ways = {"eager": lambda fn: fn}
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        ways["graph"] = tf.function
+        ways["xla"] = lambda fn: tf.function(fn, jit_compile=True)
+    elif backend == "jax":
+        import jax
+
+        ways["jit"] = jax.jit
+    return ways

@@ -1,0 +1,170 @@
+"""Losses and metrics as their definitions read: loops over pixels and classes in NumPy float64."""
+
+from itertools import permutations
+
+import numpy as np
+
+
+def log_softmax(logits):
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+
+
+def labelled_pixels(mask, logits, void=255, weight=None):
+    """Return (label, probabilities, log-probabilities, weight) of every pixel that is not void."""
+    logs = log_softmax(np.asarray(logits, "float64"))
+    found = []
+    for index in np.ndindex(mask.shape):
+        if mask[index] != void:
+            pixel_weight = 1.0 if weight is None else weight[index]
+            found.append((int(mask[index]), np.exp(logs[index]), logs[index], pixel_weight))
+    return found
+
+
+def cross_entropy(mask, logits, class_weights=None, label_smoothing=0.0, weight=None):
+    total = weights = 0.0
+    for label, p, logs, w in labelled_pixels(mask, logits, weight=weight):
+        target = np.full(len(p), label_smoothing / len(p))
+        target[label] += 1 - label_smoothing
+        w *= 1.0 if class_weights is None else class_weights[label]
+        total += w * -(target * logs).sum()
+        weights += w
+    return total / weights
+
+
+def focal(mask, logits, gamma=2.0, class_weights=None, weight=None):
+    total = weights = 0.0
+    for label, p, logs, w in labelled_pixels(mask, logits, weight=weight):
+        w *= 1.0 if class_weights is None else class_weights[label]
+        total += w * (1 - p[label]) ** gamma * -logs[label]
+        weights += w
+    return total / weights
+
+
+def hardest_cross_entropy(mask, logits, share):
+    losses = sorted((-logs[label] for label, _, logs, _ in labelled_pixels(mask, logits)))[::-1]
+    return np.mean(losses[: max(int(share * len(losses)), 1)])
+
+
+def mean_over_present(mask, num_classes, class_loss, class_weights=None):
+    present = [c for c in range(num_classes) if (mask == c).any()]
+    weights = np.ones(num_classes) if class_weights is None else np.asarray(class_weights)
+    return sum(weights[c] * class_loss(c) for c in present) / sum(weights[c] for c in present)
+
+
+def tversky(mask, logits, alpha=0.3, beta=0.7, gamma=1.0, class_weights=None, weight=None):
+    def class_loss(c):
+        tp = fp = fn = 0.0
+        for label, p, _, w in labelled_pixels(mask, logits, weight=weight):
+            if label == c:
+                tp += w * p[c]
+                fn += w * (1 - p[c])
+            else:
+                fp += w * p[c]
+        return (1 - tp / (tp + alpha * fp + beta * fn)) ** (1 / gamma)
+
+    return mean_over_present(mask, logits.shape[-1], class_loss, class_weights)
+
+
+def dice(mask, logits, class_weights=None, weight=None):
+    return tversky(mask, logits, 0.5, 0.5, 1.0, class_weights, weight)
+
+
+def jaccard_loss_of_set(truth, wrong):
+    """One minus IoU of a class when the pixels of the set `wrong` are predicted wrongly."""
+    predicted = {i for i in range(len(truth)) if truth[i] != (i in wrong)}
+    true = {i for i in range(len(truth)) if truth[i]}
+    return 1 - len(predicted & true) / len(predicted | true)
+
+
+def extension_along(order, errors, truth):
+    """Sum the errors, each times what its pixel adds to the set function in this order."""
+    total, wrong = 0.0, set()
+    for i in order:
+        before = jaccard_loss_of_set(truth, wrong)
+        wrong.add(i)
+        total += errors[i] * (jaccard_loss_of_set(truth, wrong) - before)
+    return total
+
+
+def lovasz_softmax(mask, logits, class_weights=None):
+    pixels = labelled_pixels(mask, logits)
+
+    def class_loss(c):
+        truth = [label == c for label, *_ in pixels]
+        errors = [abs(t - p[c]) for t, (_, p, _, _) in zip(truth, pixels, strict=True)]
+        order = sorted(range(len(errors)), key=lambda i: -errors[i])
+        return extension_along(order, errors, truth)
+
+    return mean_over_present(mask, logits.shape[-1], class_loss, class_weights)
+
+
+def convex_closure(errors, truth):
+    """The Lovász extension of a submodular function: the largest sum over all orders."""
+    return max(extension_along(o, errors, truth) for o in permutations(range(len(errors))))
+
+
+def confusion(mask, predicted, num_classes, ignore_labels=(255,)):
+    counts = np.zeros((num_classes, num_classes), "int64")
+    for index in np.ndindex(mask.shape):
+        if mask[index] not in ignore_labels:
+            counts[mask[index], predicted[index]] += 1
+    return counts
+
+
+def scores(counts, left_out=()):
+    """Return every score of a confusion matrix, by loops over classes."""
+    classes = range(len(counts))
+    recalls, ious, dices, weighted = [], [], [], 0.0
+    for c in classes:
+        tp = counts[c][c]
+        true = sum(counts[c][j] for j in classes)
+        predicted = sum(counts[i][c] for i in classes)
+        if true + predicted == 0 or c in left_out:
+            continue
+        ious.append(tp / (true + predicted - tp))
+        dices.append(2 * tp / (true + predicted))
+        weighted += true * ious[-1]
+        if true:
+            recalls.append(tp / true)
+    pixels = counts.sum()
+    return {
+        "pixel_accuracy": sum(counts[c][c] for c in classes) / pixels,
+        "mean_accuracy": np.mean(recalls),
+        "mean_iou": np.mean(ious),
+        "frequency_weighted_iou": weighted / pixels,
+        "mean_dice": np.mean(dices),
+    }
+
+
+def window(height, width, y, x, radius):
+    """Return the places of the square around (y, x), those outside the picture included."""
+    around = range(-radius, radius + 1)
+    places = [(y + dy, x + dx) for dy in around for dx in around]
+    return [(place, 0 <= place[0] < height and 0 <= place[1] < width) for place in places]
+
+
+def trimap(mask, radius):
+    """True where a pixel with another label is at most `radius` away."""
+    band = np.zeros(mask.shape, bool)
+    for n, y, x in np.ndindex(mask.shape):
+        places = window(*mask.shape[1:], y, x, radius)
+        band[n, y, x] = any(inside and mask[n][p] != mask[n, y, x] for p, inside in places)
+    return band
+
+
+def boundary_iou(mask, predicted, num_classes, radius, void=255):
+    """Boundary IoU of each class, with bands by erosion as in the authors' recipe."""
+    from scipy.ndimage import binary_erosion
+
+    def inner_band(region):
+        square = np.ones((1, 3, 3), bool)
+        return region & ~binary_erosion(region, square, iterations=radius, border_value=0)
+
+    found = []
+    for c in range(num_classes):
+        truth = inner_band(mask == c)
+        guess = inner_band((predicted == c) & (mask != void))
+        union = (truth | guess).sum()
+        found.append((truth & guess).sum() / union if union else np.nan)
+    return np.array(found)

@@ -1,0 +1,365 @@
+"""Losses against loops over pixels, published numbers and the bugs that others shipped."""
+
+import keras
+import numpy as np
+import pytest
+import references
+from backends import compilers, gradients
+from keras import ops
+
+from segbook.losses import (
+    CrossEntropy,
+    Dice,
+    Focal,
+    HardestCrossEntropy,
+    LovaszSoftmax,
+    Tversky,
+)
+
+WEIGHTS = [0.5, 3.0, 1.0, 2.0]
+CASES = {
+    "cross_entropy": (CrossEntropy(), references.cross_entropy, {}),
+    "cross_entropy_weights": (
+        CrossEntropy(class_weights=WEIGHTS),
+        references.cross_entropy,
+        {"class_weights": WEIGHTS},
+    ),
+    "cross_entropy_smooth": (
+        CrossEntropy(label_smoothing=0.2),
+        references.cross_entropy,
+        {"label_smoothing": 0.2},
+    ),
+    "focal": (Focal(), references.focal, {}),
+    "focal_half": (Focal(gamma=0.5), references.focal, {"gamma": 0.5}),
+    "focal_weights": (Focal(class_weights=WEIGHTS), references.focal, {"class_weights": WEIGHTS}),
+    "hardest": (HardestCrossEntropy(share=0.3), references.hardest_cross_entropy, {"share": 0.3}),
+    "dice": (Dice(), references.dice, {}),
+    "dice_weights": (Dice(class_weights=WEIGHTS), references.dice, {"class_weights": WEIGHTS}),
+    "tversky": (Tversky(), references.tversky, {}),
+    "tversky_focal": (
+        Tversky(0.2, 0.8, gamma=4 / 3, class_weights=WEIGHTS),
+        references.tversky,
+        {"alpha": 0.2, "beta": 0.8, "gamma": 4 / 3, "class_weights": WEIGHTS},
+    ),
+    "lovasz": (LovaszSoftmax(), references.lovasz_softmax, {}),
+    "lovasz_weights": (
+        LovaszSoftmax(class_weights=WEIGHTS),
+        references.lovasz_softmax,
+        {"class_weights": WEIGHTS},
+    ),
+}
+LOSSES = {name: case[0] for name, case in CASES.items()}
+SUM = CrossEntropy() + 0.5 * Dice()
+NO_VOID = "no void"
+
+
+def data(shape=(2, 4, 5), classes=4, absent=(), void=0.2, scale=2.0, seed=0):
+    """Return a random mask and logits."""
+    rng = np.random.default_rng(seed)
+    present = [c for c in range(classes) if c not in absent]
+    mask = rng.choice(present, shape).astype("uint8")
+    mask[rng.random(shape) < void] = 255
+    return mask, rng.normal(0, scale, (*shape, classes)).astype("float32")
+
+
+DATA = {
+    "void": data(),
+    NO_VOID: data(void=0.0, seed=1),
+    "absent classes": data(absent=(0, 2), seed=2),
+    "one class": data(absent=(0, 2, 3), seed=3),
+    "batch of one": data((1, 6, 3), seed=4),
+    "one pixel": data((1, 1, 1), void=0, seed=5),
+    "confident": data(scale=30.0, seed=6),
+}
+
+
+def value(loss, mask, logits, *weight):
+    return float(ops.convert_to_numpy(loss(mask, logits, *weight)))
+
+
+def gradient(loss, mask, logits, *weight):
+    """Differentiate a loss by the logits."""
+    variable = keras.Variable(logits)
+    return gradients(lambda: loss(mask, variable, *weight), [variable])[0]
+
+
+@pytest.mark.parametrize("way", compilers())
+@pytest.mark.parametrize("name", CASES)
+def test_equals_the_loop(name, way):
+    loss, reference, arguments = CASES[name]
+    run = compilers()[way](lambda mask, logits: loss(mask, logits))
+    for case, (mask, logits) in DATA.items():
+        found = float(run(ops.convert_to_tensor(mask), ops.convert_to_tensor(logits)))
+        expected = reference(mask, logits, **arguments)
+        assert found == pytest.approx(expected, rel=2e-5, abs=1e-6), case
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_gradient_equals_finite_differences(name):
+    loss, reference, arguments = CASES[name]
+    mask, logits = data((1, 3, 4), seed=7)
+    expected = np.zeros(logits.shape)
+    for index in np.ndindex(logits.shape):
+        step = np.zeros(logits.shape)
+        step[index] = 1e-5
+        above = reference(mask, logits + step, **arguments)
+        expected[index] = (above - reference(mask, logits - step, **arguments)) / 2e-5
+    np.testing.assert_allclose(gradient(loss, mask, logits), expected, rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_void_takes_no_part(name):
+    loss = LOSSES[name]
+    mask, logits = DATA["void"]
+    void = mask == 255
+    valid_alone = mask[~void][None, None], logits[~void][None, None]
+    assert value(loss, mask, logits) == pytest.approx(value(loss, *valid_alone), rel=1e-5)
+
+    found = gradient(loss, mask, logits)
+    assert not found[void].any()
+    changed = np.where(void[..., None], np.float32([90, -90, 0, 5]), logits)
+    assert value(loss, mask, changed) == value(loss, mask, logits)
+    np.testing.assert_array_equal(gradient(loss, mask, changed), found)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_all_void_and_no_pixels_give_zero(name):
+    mask, logits = np.full((2, 3, 4), 255, "uint8"), DATA["void"][1][:, :3, :4]
+    assert value(LOSSES[name], mask, logits) == 0
+    assert not gradient(LOSSES[name], mask, logits).any()
+    assert value(LOSSES[name], mask[:0], logits[:0]) == 0
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_invariant_to_a_shift_of_the_logits_and_to_the_order_of_pixels(name):
+    loss = LOSSES[name]
+    mask, logits = DATA["void"]
+    expected = value(loss, mask, logits)
+    shift = np.random.default_rng(0).normal(0, 10, (*mask.shape, 1)).astype("float32")
+    assert value(loss, mask, logits + shift) == pytest.approx(expected, rel=1e-4)
+    order = np.random.default_rng(1).permutation(mask.size)
+    moved = mask.reshape(-1)[order], logits.reshape(-1, 4)[order]
+    moved = moved[0].reshape(5, 8, 1), moved[1].reshape(5, 8, 1, 4)
+    assert value(loss, *moved) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_perfect_and_saturated_logits(name):
+    loss = CASES[name][0]
+    mask = DATA[NO_VOID][0]
+    right = 200 * np.eye(4, dtype="float32")[mask]
+    smooth = 0.2 * 200 * 3 / 4 if name == "cross_entropy_smooth" else 0.0
+    assert value(loss, mask, right) == pytest.approx(smooth, abs=1e-5)
+    assert np.isfinite(gradient(loss, mask, right)).all()
+    wrong = 200 * np.eye(4, dtype="float32")[(mask + 1) % 4]
+    assert np.isfinite(value(loss, mask, wrong))
+    assert np.isfinite(gradient(loss, mask, wrong)).all()
+
+
+@pytest.mark.parametrize("name", ["cross_entropy", "focal", "dice", "tversky"])
+@pytest.mark.parametrize("shape", [(2,), (2, 4, 5)])
+def test_sample_weight_weighs_pixels(name, shape):
+    loss, reference, arguments = CASES[name]
+    mask, logits = DATA["void"]
+    weight = np.random.default_rng(0).random(shape) + 0.1
+    pixels = weight.reshape(shape + (1,) * (3 - len(shape))) * np.ones(mask.shape)
+    expected = reference(mask, logits, weight=pixels, **arguments)
+    assert value(loss, mask, logits, weight) == pytest.approx(expected, rel=1e-5)
+
+
+def test_lovasz_refuses_sample_weight():
+    with pytest.raises(ValueError, match="lovasz_softmax takes no sample_weight"):
+        LovaszSoftmax()(*DATA["void"], np.ones(2))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_lovasz_is_the_convex_closure_of_the_jaccard_loss(seed):
+    mask, logits = data((1, 2, 3), classes=2, void=0, seed=seed)
+    mask[0, 0, :2] = 0, 1  # both classes are there
+    logs = references.log_softmax(logits.astype("float64")).reshape(-1, 2)
+    truth = mask.reshape(-1)
+    closures = [
+        references.convex_closure(np.abs((truth == c) - np.exp(logs[:, c])), truth == c)
+        for c in (0, 1)
+    ]
+    assert value(LovaszSoftmax(), mask, logits) == pytest.approx(np.mean(closures), rel=1e-5)
+
+
+def test_lovasz_at_the_corners_is_one_minus_iou():
+    mask = np.array([[[0, 0, 1, 1, 1, 2]]], "uint8")
+    predicted = np.array([[[0, 1, 1, 1, 0, 2]]])
+    ious = [1 / 3, 2 / 4, 1]
+    logits = 200 * np.eye(3, dtype="float32")[predicted]
+    assert value(LovaszSoftmax(), mask, logits) == pytest.approx(1 - np.mean(ious), abs=1e-6)
+
+
+def missed_rare_class():
+    """One pixel of class 1 among 16, all predicted as class 0."""
+    mask = np.zeros((1, 4, 4), "uint8")
+    mask[0, 1, 2] = 1
+    return mask, 200 * np.eye(2, dtype="float32")[np.zeros((1, 4, 4), int)]
+
+
+def test_dice_shows_a_missed_rare_class():
+    mask, logits = missed_rare_class()
+    pooled = keras.losses.Dice()(np.eye(2)[mask], ops.softmax(logits))
+    assert float(pooled) == pytest.approx(0.0625, abs=1e-6)
+    assert value(Dice(class_weights=[0, 1]), mask, logits) == pytest.approx(1.0, abs=1e-6)
+    assert value(Dice(), mask, logits) == pytest.approx((1 + 1 / 31) / 2, abs=1e-6)
+
+
+@pytest.mark.parametrize("loss", [Dice(), Tversky(), Tversky(gamma=4 / 3), LovaszSoftmax()])
+def test_empty_truth_and_empty_prediction_cost_nothing(loss):
+    mask = np.zeros((1, 4, 4), "uint8")
+    logits = 200 * np.eye(2, dtype="float32")[mask]
+    assert value(loss, mask, logits) == pytest.approx(0, abs=1e-5)
+
+
+def test_false_positives_of_an_absent_class_cost_through_the_class_they_take_from():
+    mask = np.zeros((1, 4, 4), "uint8")
+    predicted = np.zeros((1, 4, 4), int)
+    predicted[0, :2] = 1
+    logits = 200 * np.eye(2, dtype="float32")[predicted]
+    assert value(Dice(), mask, logits) == pytest.approx(1 - 2 * 8 / (16 + 8), abs=1e-6)
+
+
+def test_cross_entropy_divides_by_labelled_pixels_only():
+    mask = np.array([[[0, 255, 255, 255]]], "uint8")
+    assert value(CrossEntropy(), mask, np.zeros((1, 1, 4, 2))) == pytest.approx(np.log(2), rel=1e-6)
+
+
+def test_focal_with_gamma_0_is_cross_entropy():
+    for mask, logits in DATA.values():
+        expected = value(CrossEntropy(), mask, logits)
+        assert value(Focal(gamma=0), mask, logits) == pytest.approx(expected, rel=1e-6)
+        np.testing.assert_allclose(
+            gradient(Focal(gamma=0), mask, logits),
+            gradient(CrossEntropy(), mask, logits),
+            atol=1e-6,
+        )
+
+
+def test_dice_is_tversky_with_halves():
+    for mask, logits in DATA.values():
+        expected = value(Tversky(0.5, 0.5), mask, logits)
+        assert value(Dice(), mask, logits) == pytest.approx(expected, rel=1e-5, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_half_precision_logits_are_computed_in_float32(name, dtype):
+    mask, logits = DATA["void"]
+    half = ops.cast(logits, dtype)
+    found = LOSSES[name](mask, half)
+    assert keras.backend.standardize_dtype(found.dtype) == "float32"
+    assert float(found) == value(
+        LOSSES[name], mask, ops.convert_to_numpy(ops.cast(half, "float32"))
+    )
+
+
+@pytest.mark.parametrize("loss", [Dice(), Tversky()])
+def test_half_precision_does_not_overflow_on_large_pictures(loss):
+    rng = np.random.default_rng(0)
+    mask = (rng.random((2, 512, 512)) < 0.3).astype("uint8")
+    logits = rng.normal(size=(2, 512, 512, 2)).astype("float32")
+    found = float(loss(mask, ops.cast(logits, "float16")))
+    assert found == pytest.approx(value(loss, mask, logits), rel=1e-3)
+
+
+def test_losses_add_and_scale():
+    mask, logits = DATA["void"]
+    parts = value(CrossEntropy(), mask, logits), value(Dice(), mask, logits)
+    for loss, expected in [
+        (CrossEntropy() + 0.5 * Dice(), parts[0] + 0.5 * parts[1]),
+        (CrossEntropy() * 2 + Dice() + Dice(), 2 * parts[0] + 2 * parts[1]),
+        (0.25 * (CrossEntropy() + Dice()), 0.25 * sum(parts)),
+    ]:
+        assert isinstance(loss, keras.losses.Loss)
+        assert value(loss, mask, logits) == pytest.approx(expected, rel=1e-6)
+    weight = np.array([2.0, 0.5])
+    expected = value(CrossEntropy(), mask, logits, weight) + 0.5 * value(
+        Dice(), mask, logits, weight
+    )
+    assert value(SUM, mask, logits, weight) == pytest.approx(expected, rel=1e-6)
+
+
+def small_model(loss, policy="float32"):
+    """Return a compiled model of one convolution with float32 logits."""
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((None, None, 3))
+    features = keras.layers.Conv2D(4, 3, padding="same", dtype=policy)(inputs)
+    model = keras.Model(inputs, keras.layers.Conv2D(4, 1, dtype=policy)(features))
+    model.compile("sgd", loss)
+    return model
+
+
+@pytest.mark.parametrize("name", [*LOSSES, "sum"])
+def test_compiled_model_saves_and_loads(name, tmp_path):
+    loss = SUM if name == "sum" else LOSSES[name]
+    mask, _ = DATA["void"]
+    images = np.random.default_rng(0).random((2, 4, 5, 3), "float32")
+    model = small_model(loss)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    expected = value(loss, mask, ops.convert_to_numpy(model(images)))
+    assert loaded.evaluate(images, mask, verbose=0) == pytest.approx(expected, rel=1e-5)
+    assert loaded.loss.get_config() == loss.get_config()
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_float16", "mixed_bfloat16"])
+def test_fit_with_sample_weight_in_mixed_precision(policy):
+    mask, _ = DATA["void"]
+    images = np.random.default_rng(0).random((2, 4, 5, 3), "float32")
+    model = small_model(SUM, policy)
+    weight = np.array([2.0, 0.5])
+    before = float(model.evaluate(images, mask, sample_weight=weight, verbose=0))
+    expected = value(SUM, mask, ops.cast(model(images), "float32"), weight)
+    assert before == pytest.approx(expected, rel=2e-2 if "16" in policy else 1e-5)
+    model.fit(images, mask, sample_weight=weight, epochs=20, verbose=0)
+    assert float(model.evaluate(images, mask, sample_weight=weight, verbose=0)) < before
+
+
+@pytest.mark.parametrize(
+    ("mask", "logits", "message"),
+    [
+        ((2, 4, 5, 1), (2, 4, 5, 4), r"y_true must be a mask .* got shape \(2, 4, 5, 1\)"),
+        ((2, 4, 5), (2, 4, 5), r"y_pred must be logits .* got shape \(2, 4, 5\)"),
+        ((2, 4, 5), (2, 5, 4, 4), r"\(2, 4, 5\) and \(2, 5, 4, 4\)"),
+        ((2, 4, 5), (2, 4, 5, 3), "class_weights has 4 values for 3 classes"),
+    ],
+)
+def test_refuses_wrong_shapes(mask, logits, message):
+    with pytest.raises(ValueError, match=message):
+        CrossEntropy(class_weights=WEIGHTS)(np.zeros(mask, "uint8"), np.zeros(logits, "float32"))
+
+
+@pytest.mark.parametrize("label", [4, 7, 254, -1])
+def test_refuses_unknown_labels_with_their_values(label):
+    mask, logits = DATA["void"]
+    mask = mask.astype("int32")
+    mask[1, 2, 3] = label
+    with pytest.raises(ValueError, match=rf"labels \[{label}\]; allowed are 0..3 and ignore_label"):
+        CrossEntropy()(mask, logits)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("way", [way for way in compilers() if way != "eager"])
+def test_unknown_labels_count_as_void_when_compiled(name, way):
+    mask, logits = DATA["void"]
+    unknown = np.where(mask == 255, 77, mask)
+    run = compilers()[way](lambda mask, logits: LOSSES[name](mask, logits))
+    found = float(run(ops.convert_to_tensor(unknown), ops.convert_to_tensor(logits)))
+    assert found == pytest.approx(value(LOSSES[name], mask, logits), rel=1e-5)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_refuses_probabilities(dtype):
+    mask, logits = DATA["void"]
+    with pytest.raises(ValueError, match="y_pred must be logits"):
+        CrossEntropy()(mask, ops.cast(ops.softmax(logits), dtype))
+
+
+@pytest.mark.parametrize("share", [0, 1.5])
+def test_refuses_a_share_out_of_range(share):
+    with pytest.raises(ValueError, match="share must be above 0 and at most 1"):
+        HardestCrossEntropy(share)
