@@ -28,6 +28,7 @@ def conv_block(
     strides=1,
     dilation=1,
     normalize=True,
+    use_bias=None,
     activation="relu",
     padding="same",
     name=None,
@@ -40,7 +41,9 @@ def conv_block(
         kernel_size: Size of the kernel, in samples.
         strides: Stride of the convolution.
         dilation: Distance between the kernel's samples.
-        normalize: Whether batch normalisation follows; the convolution has a bias only without it.
+        normalize: Whether batch normalisation follows.
+        use_bias: Whether the convolution has a bias. None: only without batch normalisation, which
+            would remove it.
         activation: Activation after the normalisation, or None.
         padding: "same" or "valid".
         name: Prefix of the names of the layers: `name`, `name_bn`, `name_relu`.
@@ -54,7 +57,7 @@ def conv_block(
         strides=strides,
         dilation_rate=dilation,
         padding=padding,
-        use_bias=not normalize,
+        use_bias=not normalize if use_bias is None else use_bias,
         kernel_initializer="he_normal",
         name=name,
     )(x)
@@ -63,6 +66,41 @@ def conv_block(
     if activation:
         x = layers.Activation(activation, name=name and f"{name}_{activation}")(x)
     return x
+
+
+def separable_block(
+    x, filters, kernel_size=3, strides=1, dilation=1, inner_activation=True, name=None
+):
+    """Apply a depthwise and a 1x1 convolution, each with batch normalisation and ReLU.
+
+    DeepLab v3+ (Chen et al., 2018), section 3.1 (atrous separable convolution).
+
+    Args:
+        x: Features `(n, h, w, c)`.
+        filters: Number of output channels.
+        kernel_size: Size of the depthwise kernel, in samples.
+        strides: Stride of the depthwise convolution.
+        dilation: Distance between the depthwise kernel's samples.
+        inner_activation: Whether batch normalisation and ReLU also stand between the two.
+        name: Prefix of the names of the layers.
+
+    Returns:
+        Features `(n, ceil(h / strides), ceil(w / strides), filters)`.
+    """
+    prefix = name and f"{name}_depthwise"
+    x = layers.DepthwiseConv2D(
+        kernel_size,
+        strides=strides,
+        dilation_rate=dilation,
+        padding="same",
+        use_bias=False,
+        depthwise_initializer="he_normal",
+        name=prefix,
+    )(x)
+    if inner_activation:
+        x = batch_norm(x, name=prefix and f"{prefix}_bn")
+        x = layers.ReLU(name=prefix and f"{prefix}_relu")(x)
+    return conv_block(x, filters, 1, name=name and f"{name}_pointwise")
 
 
 @keras.saving.register_keras_serializable(package="segbook")
@@ -166,18 +204,21 @@ class ResizeLike(layers.Layer):
 class CropLike(layers.Layer):
     """Crop features to the height and width of a second input.
 
-    Call it on `[x, like]`, shapes `(n, h, w, c)` and `(n, H, W, any)` with `h >= H`, `w >= W`; the
-    result is `(n, H, W, c)`.
+    Call it on `[x, like]`, shapes `(n, h, w, c)` and `(n, H, W, any)` with `h + margin >= H`,
+    `w + margin >= W`; the result is `(n, H, W, c)`.
 
     Args:
         centered: True keeps the centre, as the skips of the original U-Net do. False keeps the top
             left corner: what up-sampling needs after pooling with "same" padding, which pads odd
             sizes at the bottom and right.
+        margin: Times that the last row and column are repeated before the crop, for features of an
+            encoder that rounds odd sizes down.
     """
 
-    def __init__(self, centered=False, **kwargs):
+    def __init__(self, centered=False, margin=0, **kwargs):
         super().__init__(**kwargs)
         self.centered = centered
+        self.margin = margin
 
     def call(self, inputs):
         """Crop the first input to the size of the second."""
@@ -187,6 +228,9 @@ class CropLike(layers.Layer):
         if self.centered:
             full_height, full_width = _spatial(x)
             top, left = (full_height - height) // 2, (full_width - width) // 2
+        if self.margin:
+            x = ops.concatenate([x, ops.repeat(x[:, -1:], self.margin, axis=1)], axis=1)
+            x = ops.concatenate([x, ops.repeat(x[:, :, -1:], self.margin, axis=2)], axis=2)
         return x[:, top : top + height, left : left + width, :]
 
     def compute_output_shape(self, input_shape):
@@ -196,7 +240,7 @@ class CropLike(layers.Layer):
 
     def get_config(self):
         """Return the configuration of the layer."""
-        return {**super().get_config(), "centered": self.centered}
+        return {**super().get_config(), "centered": self.centered, "margin": self.margin}
 
 
 def resize_to(x, like, name=None):
@@ -213,18 +257,19 @@ def resize_to(x, like, name=None):
     return ResizeLike(name=name)([x, like])
 
 
-def crop_to(x, like, name=None):
+def crop_to(x, like, margin=0, name=None):
     """Crop `x` at the bottom and right to the size of `like`.
 
     Args:
-        x: Features `(n, h, w, c)` with `h >= H` and `w >= W`.
+        x: Features `(n, h, w, c)` with `h + margin >= H` and `w + margin >= W`.
         like: Features `(n, H, W, any)`.
+        margin: Times that the last row and column of `x` are repeated before the crop.
         name: Name of the layer.
 
     Returns:
         Features `(n, H, W, c)`.
     """
-    return CropLike(name=name)([x, like])
+    return CropLike(margin=margin, name=name)([x, like])
 
 
 def center_crop_to(x, like, name=None):

@@ -1,4 +1,8 @@
-"""Checks that every model makes of its arguments."""
+"""What models share: the checks of their arguments and the auxiliary head."""
+
+from keras import layers
+
+from segbook.layers import conv_block
 
 
 def check_arguments(num_classes, input_shape, minimum=1):
@@ -27,3 +31,22 @@ def check_arguments(num_classes, input_shape, minimum=1):
             f"input_shape={tuple(input_shape)} is too small: this model needs pictures of at least "
             f"{minimum}x{minimum}. Give larger pictures, or resize them first."
         )
+
+
+def auxiliary_head(x, num_classes, width=None, dropout=0.1):
+    """Score features halfway through a network, for a second loss.
+
+    PSPNet (Zhao et al., 2017), section 4; the shape is that of torchvision's FCN head.
+
+    Args:
+        x: Features `(n, h, w, c)`.
+        num_classes: Number of classes.
+        width: Channels of the 3x3 convolution; None for a quarter of `c`.
+        dropout: Share of its units that is dropped while training.
+
+    Returns:
+        Scores `(n, h, w, num_classes)`.
+    """
+    x = conv_block(x, width or x.shape[-1] // 4, 3, name="auxiliary_head")
+    x = layers.Dropout(dropout, name="auxiliary_dropout")(x)
+    return layers.Conv2D(num_classes, 1, name="auxiliary_score")(x)

@@ -85,7 +85,7 @@ def fcn(
         x = bilinear_transposed(num_classes, 2, name=f"upscore_{name}")(x)
         x = layers.Add(name=f"fuse_{name}")(
             [
-                crop_to(x, features, name=f"crop_{name}"),
+                crop_to(x, features, margin=2, name=f"crop_{name}"),
                 _score(features, num_classes, f"score_{name}"),
             ]
         )
@@ -95,7 +95,7 @@ def fcn(
         x = bilinear_transposed(
             num_classes, stride, trainable=False, dtype="float32", name=f"upscore{stride}"
         )(x)
-        logits = CropLike(dtype="float32", name="logits")([x, image])
+        logits = CropLike(margin=stride, dtype="float32", name="logits")([x, image])
     return keras.Model(image, logits, name=f"fcn{stride}s")
 
 
