@@ -73,8 +73,8 @@ def colors(*values) -> list[np.ndarray]:
 class Canvas:
     """A picture and its mask in the making, with the coordinates of the pixel centres.
 
-    Shapes are given as "inside" arrays: the distance to the edge in pixels, positive inside. Colours
-    fade over one pixel at the edge; the mask changes exactly where the pixel's centre is inside.
+    Shapes are given as "inside" arrays: the distance to the edge in pixels, positive inside.
+    Colours fade over one pixel at the edge; the mask changes where a pixel's centre is inside.
 
     Args:
         image: float32 array `(3, height, width)`.
@@ -134,7 +134,7 @@ class Canvas:
         return np.minimum(across, np.minimum(self.y - bottom, top - self.y)) * self.unit
 
     def polygon(self, *points):
-        """Return the inside of a convex polygon; its corners go round with the inside on the left."""
+        """Return the inside of a convex polygon, its corners in the order from +x towards +y."""
         edges = []
         for (x0, y0), (x1, y1) in zip(points, points[1:] + points[:1], strict=True):
             across, along = x1 - x0, y1 - y0
@@ -215,7 +215,7 @@ def check_knob(name: str, value: float, low: float, high: float) -> float:
 
 
 def check_range(name: str, value, low: float, high: float) -> tuple:
-    """Return a knob's (least, most), or raise ValueError if they are not in order in [low, high]."""
+    """Return a knob's (least, most), or raise ValueError if not low <= least <= most <= high."""
     least, most = value
     if not low <= least <= most <= high:
         raise ValueError(

@@ -30,10 +30,10 @@ def echo(
 ) -> Samples:
     """Return pictures of shapes whose class depends on the colour of a cue in another place.
 
-    One disc, the cue, is orange or blue. The shapes in the right half are all "warm" in a picture with
-    an orange cue and "cold" with a blue one; their own colour and form say nothing. A model whose
-    receptive field does not reach from the shapes to the cue can only guess. The bytes depend only on
-    the arguments, as for `streets`.
+    One disc, the cue, is orange or blue. The shapes in the right half are all "warm" in a picture
+    with an orange cue and "cold" with a blue one; their own colour and form say nothing. A model
+    whose receptive field does not reach from the shapes to the cue can only guess. The bytes depend
+    only on the arguments, as for `streets`.
 
     Args:
         count: How many pictures, 1 or more.
@@ -60,27 +60,30 @@ def echo(
     for index in range(count):
         u = uniforms(seed, index, 8 + SLOTS * 8).tolist()
         canvas = Canvas.blank(height, width)
-        tile = noise_tile(1024, 8, 128)
-        rows = (canvas.y * 400 + u[0] * 1024).astype(np.int32) & 1023
-        columns = (canvas.x * 400 + u[1] * 1024 + 1024).astype(np.int32) & 1023
-        canvas.image[:] = color(0.5, 0.52, 0.55) + 0.15 * tile[rows, columns]
+        rows = (canvas.y * 300 + u[0] * 1024).astype(np.int32) & 1023
+        columns = (canvas.x * 300 + u[1] * 1024 + 1024).astype(np.int32) & 1023
+        cloud = noise_tile(1024, 8, 128)[rows, columns]
+        night = color(0.13, 0.16, 0.29) + color(0.2, 0.16, 0.12) * canvas.y
+        canvas.image[:] = night * (1 + 0.35 * cloud)
         warm = u[2] < 0.5
         cue = color(0.95, 0.55, 0.1) if warm else color(0.15, 0.45, 0.95)
         disc = canvas.ellipse(-distance * aspect, 0.15 + 0.7 * u[3], 0.045, 0.045)
         canvas.paint(disc, cue, CLASSES.index("cue"))
         label = CLASSES.index("warm" if warm else "cold")
-        for slot in range(int(fewest + (most - fewest + 1) * u[4])):
-            _shape(canvas, aspect, label, u[8 + 8 * slot : 16 + 8 * slot])
+        cells = sorted(range(SLOTS), key=lambda cell: u[8 + 8 * cell])
+        for cell in cells[: int(fewest + (most - fewest + 1) * u[4])]:
+            _shape(canvas, aspect, label, cell, u[9 + 8 * cell : 16 + 8 * cell])
         images[index] = finish(canvas.image, noise, seed, index)
         masks[index] = canvas.mask
     return Samples(images, masks, Task(CLASSES, palette(CLASSES)))
 
 
-def _shape(canvas: Canvas, aspect: float, label: int, u: list[float]) -> None:
-    """Draw a disc, a square or a triangle in the right half."""
-    radius = 0.06 + 0.06 * u[0]
-    x = radius + (0.5 * aspect - 2 * radius) * u[1]
-    y = radius + (1 - 2 * radius) * u[2]
+def _shape(canvas, aspect: float, label: int, cell: int, u: list[float]) -> None:
+    """Draw a disc, a square or a triangle in one of the 2 x 3 cells of the right half."""
+    wide, tall = aspect / 4, 1 / 3
+    radius = (0.28 + 0.15 * u[0]) * min(wide, tall)
+    x = wide * (cell % 2) + radius + (wide - 2 * radius) * u[1]
+    y = tall * (cell // 2) + radius + (tall - 2 * radius) * u[2]
     if u[3] < 1 / 3:
         inside = canvas.ellipse(x, y, radius, radius)
     elif u[3] < 2 / 3:
@@ -89,5 +92,5 @@ def _shape(canvas: Canvas, aspect: float, label: int, u: list[float]) -> None:
     else:
         low, high = y + 0.8 * radius, y - radius
         inside = canvas.polygon((x - radius, low), (x, high), (x + radius, low))
-    paint = color(*(0.25 + 0.65 * value for value in u[4:7]))
-    canvas.paint(inside, paint * (1.1 - 1.2 * (canvas.y - y)), label)
+    paint = color(*(0.4 + 0.55 * value for value in u[4:7]))
+    canvas.paint(inside, paint * (1 - 1.2 * (canvas.y - y)), label)

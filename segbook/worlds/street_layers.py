@@ -148,8 +148,8 @@ def paint_ground(canvas: Canvas, scene: Scene, grey: dict, marks: dict, shadow) 
     dash = (0.25 - abs(fraction(far * (1 / 6) + marks["drift"]) - 0.5)) * 6 * per_far
     line = -99 * np.ones_like(x)
     for lane in marks["lanes"]:
-        line = np.maximum(line, np.minimum((0.11 - abs(x - lane)) * per_x, dash))
-    line = np.maximum(line, (0.09 - abs(inside - 0.45)) * per_x)
+        line = np.maximum(line, np.minimum((0.15 - abs(x - lane)) * per_x, dash))
+    line = np.maximum(line, (0.13 - abs(inside - 0.45)) * per_x)
     near = marks["crossing"]
     if near:
         stripe = (0.25 - abs(fraction(x) - 0.5)) * per_x

@@ -104,13 +104,13 @@ def pole(canvas: Canvas, scene: Scene, x: float, scale: float, u: list[float]) -
     if view is None:
         return
     air, dusk = scene.air(scale), 1 - scene.daylight
-    # A post is never thinner than a pixel of a picture 96 high: it can always be learnt.
-    half = max(0.085, 0.0056 / scale)
+    # A post is never thinner than 1.4 pixels of a picture 96 high: it can always be learnt.
+    half = max(0.1, 0.0075 / scale)
     reach = -1.2 if x > 0 else 1.2
     post = np.maximum(
         view.box(-half, -0.03, half, tall), view.box(-1.6 * half, -0.03, 1.6 * half, 0.7)
     )
-    arm = view.box(min(0, reach), tall - 0.08, max(0, reach), tall + 0.06)
+    arm = view.box(min(0, reach), tall - 0.1, max(0, reach), tall + 0.08)
     side = 1 + 0.35 * scene.sun * np.minimum(np.maximum(view.x * (1 / half), -1), 1)
     view.paint(np.maximum(post, arm), air(pick(STEELS, u[1]), side), POLE)
     glass = air(LAMP_OFF) * (1 - dusk) + LAMP_ON * dusk

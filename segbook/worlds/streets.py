@@ -11,8 +11,8 @@ from .street_layers import Row, Scene, paint_ground, paint_houses, paint_sky, pa
 from .street_objects import car, person, pick, pole, tree
 
 CLASSES = ("sky", "building", "road", "pavement", "tree", "car", "person", "pole", "marking")
-# Picture heights in a metre in the middle of the range of distances (23 m).
-MIDDLE = 0.044
+# Picture heights in a metre in the middle of the range of distances (20 m).
+MIDDLE = 0.05
 HOUSES = 9
 SLOTS = {"car": 8, "person": 10, "tree": 9, "pole": 7}
 DRAW = {"car": car, "person": person, "tree": tree, "pole": pole}
@@ -49,19 +49,20 @@ def streets(
 ) -> Samples:
     """Return road scenes in perspective: a road between houses, with trees, cars and people.
 
-    Picture i of a seed depends on nothing but the seed, i, the size and the knobs, and each size shows
-    the same scene. The bytes are the same on every machine (see `drawing`).
+    Picture i depends on nothing but i, the seed, the size and the knobs; every size shows the same
+    scene, and a knob changes only what it names. The bytes are the same on every machine: see
+    `drawing`.
 
     Args:
         count: How many pictures, 1 or more.
         size: Height and width in pixels, or `(height, width)`; 32 or more.
         seed: Which data set, 0 or more.
-        density: How many cars, people, trees and poles there are, as a multiple of the usual; 0 to 2.
-        light: Darkest and brightest time of day, from 0 (dusk) to 1 (noon); each picture draws its own.
+        density: How many cars, people, trees and poles, as a multiple of the usual; 0 to 2.
+        light: Darkest and brightest time of day, 0 (dusk) to 1 (noon); each picture draws its own.
         noise: Standard deviation of the camera's noise, 0 to 0.3, where 1 is the full range.
-        scale_range: How many times larger the nearest car or person is than the farthest; 1 to 16.
-        look_alike: How alike walls, road and pavement are, from 0 (walls coloured, pavement pale) to 1 (all
-            the same grey, and blank walls): then only the surroundings tell them apart.
+        scale_range: How many times larger the nearest object is than an equal farthest; 1 to 16.
+        look_alike: How alike walls, road and pavement are, from 0 (coloured walls, pale pavement)
+            to 1 (the same grey, half of the walls blank, so that only the surroundings tell).
         rarity: The share of people and poles that is left out, 0 to 1.
 
     Returns:
