@@ -1,6 +1,7 @@
 """Quiet start-up, seeds, and the device in use."""
 
 import contextlib
+import logging
 import os
 import sys
 import tempfile
@@ -36,7 +37,8 @@ def import_keras_quietly() -> None:
     if "keras" in sys.modules:
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+    # Python code of TensorFlow warns, for example, of every new input size that it compiles for.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     with _stderr_of_native_code_held_back():
         import keras  # noqa: F401
 

@@ -1,1 +1,22 @@
 """Segmentation models, one family a file."""
+
+from segbook.models.context import ccnet, danet, ocrnet
+from segbook.models.deeplab import deeplab_v1, deeplab_v2, deeplab_v3, deeplab_v3plus
+from segbook.models.fcn import fcn
+from segbook.models.pspnet import pspnet
+from segbook.models.segnet import segnet
+from segbook.models.unet import unet
+
+__all__ = [
+    "ccnet",
+    "danet",
+    "deeplab_v1",
+    "deeplab_v2",
+    "deeplab_v3",
+    "deeplab_v3plus",
+    "fcn",
+    "ocrnet",
+    "pspnet",
+    "segnet",
+    "unet",
+]
