@@ -68,6 +68,8 @@ class Epochs(keras.utils.PyDataset):
         return -(-len(self.samples) // self.batch_size)
 
     def __getitem__(self, index):
+        if not 0 <= index < len(self):
+            raise IndexError(f"batch {index} of {len(self)}")
         return self.batch(self.epoch, index)
 
     def on_epoch_end(self):
@@ -85,7 +87,8 @@ class Epochs(keras.utils.PyDataset):
             `(images, masks)`, float32 `(n, h, w, 3)` and int32 `(n, h, w)`.
         """
         rows = self._order(epoch)[index * self.batch_size : (index + 1) * self.batch_size]
-        images, masks = self.samples.images[rows], self.samples.masks[rows]
+        images = np.asarray(self.samples.images[rows])
+        masks = np.asarray(self.samples.masks[rows])
         if self.lazy:
             self._check(images, masks)
         masks = masks.astype("int32")

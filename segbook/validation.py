@@ -119,7 +119,7 @@ def unknown_ids(mask, num_classes, void=255):
     return np.unique(mask[wrong]).tolist()
 
 
-def ids_text(ids):
+def ids_text(ids, noun="label"):
     """Write `[12, 13]` as `labels 12, 13`, shortened when there are many."""
-    text = ", ".join(str(i) for i in ids[:SHOWN]) + (", ..." if len(ids) > SHOWN else "")
-    return f"{'label' if len(ids) == 1 else 'labels'} {text}"
+    text = ", ".join(map(str, ids[:SHOWN])) + (", ..." if len(ids) > SHOWN else "")
+    return f"{noun if len(ids) == 1 else noun + 's'} {text}"

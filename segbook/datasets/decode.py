@@ -1,9 +1,13 @@
-"""Decode one picture or one mask, and resize both so that they stay aligned."""
+"""Decode one picture or one mask."""
 
 import numpy as np
 from PIL import Image, ImageOps
 
+from segbook.samples import VOID
+from segbook.validation import ids_text
+
 EIGHT_BIT = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"}
+EXIF_ORIENTATION = 0x0112
 
 
 def open_image(path):
@@ -13,7 +17,7 @@ def open_image(path):
         path: The file.
 
     Returns:
-        A `PIL.Image.Image`.
+        A `PIL.Image.Image` without transparency.
 
     Raises:
         ValueError: Saying what was found instead of a readable 8-bit image.
@@ -27,21 +31,31 @@ def open_image(path):
         raise ValueError(f"not a readable image ({error})".replace(str(path), path.name)) from error
     if image.mode not in EIGHT_BIT:
         raise ValueError(f"mode {image.mode}, expected 8 bits a channel")
-    return ImageOps.exif_transpose(image)
-
-
-def opaque(image):
-    """Return the image without its alpha channel.
-
-    Raises:
-        ValueError: If a pixel is not opaque: its colour would depend on a background.
-    """
-    if not image.has_transparency_data:
-        return image
-    alpha = np.asarray(image.convert("RGBA"))[..., 3]
-    if alpha.min() < 255:
-        raise ValueError(f"{np.mean(alpha < 255):.1%} of the pixels are not opaque, expected all")
+    image = ImageOps.exif_transpose(image)
+    if image.has_transparency_data:
+        alpha = np.asarray(image.convert("RGBA"))[..., 3]
+        if alpha.min() < 255:
+            share = np.mean(alpha < 255)
+            raise ValueError(f"{share:.1%} of the pixels are transparent, expected none")
     return image
+
+
+def upright_size(path):
+    """Read `(height, width)` of a picture from its header, as it is after EXIF rotation.
+
+    Args:
+        path: The file.
+
+    Returns:
+        `(height, width)`, or None if the header cannot be read.
+    """
+    try:
+        with Image.open(path) as image:
+            width, height = image.size
+            turned = image.getexif().get(EXIF_ORIENTATION, 1) in (5, 6, 7, 8)
+    except (OSError, SyntaxError, ValueError):
+        return None
+    return (width, height) if turned else (height, width)
 
 
 def read_picture(path):
@@ -56,54 +70,91 @@ def read_picture(path):
     Raises:
         ValueError: Saying what was found and what was expected.
     """
-    return np.asarray(opaque(open_image(path)).convert("RGB"))
+    return np.asarray(open_image(path).convert("RGB"))
 
 
-def read_ids(path):
-    """Read a mask whose pixel values, grey levels or palette positions, are class ids.
+def ids_reader(ids, void_ids=(VOID,)):
+    """Make a reader of masks whose pixel values, or positions in a palette, stand for classes.
 
     Args:
-        path: The file.
+        ids: The pixel value of each class.
+        void_ids: The pixel values that become void.
 
     Returns:
-        uint8 array `(height, width)`.
-
-    Raises:
-        ValueError: Saying what was found and what was expected.
+        A function from a path to a uint8 array `(height, width)` of class ids and void; it raises
+        ValueError, saying what was found and what was expected.
     """
-    image = open_image(path)
-    if image.mode not in ("1", "L", "P"):
-        raise ValueError(f"mode {image.mode}, expected one label a pixel (mode L or P)")
-    return np.asarray(image).astype(np.uint8)
+    table = np.full(256, -1, np.int16)
+    table[list(void_ids)] = VOID
+    table[list(ids)] = np.arange(len(ids))
+    expected = f"expected {_ranges(ids)}" + (f" or void {_ranges(void_ids)}" if void_ids else "")
+
+    def read(path):
+        image = open_image(path)
+        if image.mode == "LA":
+            image = image.convert("L")
+        if image.mode not in ("1", "L", "P"):
+            raise ValueError(f"mode {image.mode}, expected one label a pixel (mode L or P)")
+        values = np.asarray(image).astype(np.uint8)
+        mask = table[values]
+        if mask.min() < 0:
+            raise ValueError(
+                f"unknown {ids_text(np.unique(values[mask < 0]).tolist())}, {expected}"
+            )
+        return mask.astype(np.uint8)
+
+    return read
 
 
-def resize_picture(picture, size):
-    """Resize a picture: area means where it shrinks, bilinear interpolation where it grows.
+def colors_reader(colors, void_colors=()):
+    """Make a reader of masks that show each class in a colour.
+
+    Args:
+        colors: RGB of each class, `(num_classes, 3)`.
+        void_colors: RGB of what becomes void.
+
+    Returns:
+        A function from a path to a uint8 array `(height, width)` of class ids and void; it raises
+        ValueError if a pixel has any other colour.
+    """
+    known = [*map(tuple, colors), *map(tuple, void_colors)]
+    ids = np.array([*range(len(colors)), *[VOID] * len(void_colors)], np.uint8)
+
+    def read(path):
+        nearest, distance = nearest_colors(read_picture(path), known)
+        if distance.max() > 0:
+            wrong = np.unique(read_picture(path)[distance > 0], axis=0).tolist()
+            raise ValueError(f"unknown {ids_text(wrong, 'colour')}, expected one of {len(known)}")
+        return ids[nearest]
+
+    return read
+
+
+def nearest_colors(picture, colors):
+    """Find the colour of a list that is nearest to each pixel.
 
     Args:
         picture: uint8 array `(height, width, 3)`.
-        size: `(height, width)` of the result.
+        colors: RGB values, `(count, 3)`.
 
     Returns:
-        uint8 array `(*size, 3)`.
+        The position in `colors`, an integer array `(height, width)`, and the Euclidean distance in
+        RGB, a float array `(height, width)`.
     """
-    shrinks = size[0] <= picture.shape[0] and size[1] <= picture.shape[1]
-    method = Image.Resampling.BOX if shrinks else Image.Resampling.BILINEAR
-    return np.asarray(Image.fromarray(picture).resize((size[1], size[0]), method))
+    codes = picture.astype(np.int32) @ np.array([1 << 16, 1 << 8, 1])
+    codes, inverse = np.unique(codes, return_inverse=True)
+    found = np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=1)
+    distances = np.linalg.norm(found[:, None] - np.asarray(colors, float), axis=2)
+    inverse = inverse.reshape(picture.shape[:2])
+    return distances.argmin(1)[inverse], distances.min(1)[inverse]
 
 
-def resize_mask(mask, size):
-    """Resize a mask to the nearest label, pixel centres matched with those of the picture.
-
-    Args:
-        mask: integer array `(height, width)`.
-        size: `(height, width)` of the result.
-
-    Returns:
-        Array `size` of the same dtype; no label that was not there before.
-    """
-    rows, columns = (
-        (np.arange(new) * 2 + 1) * old // (2 * new)
-        for new, old in zip(size, mask.shape, strict=True)
-    )
-    return mask[rows[:, None], columns]
+def _ranges(ids):
+    """Write `(0, 1, 2, 7)` as `0..2, 7`."""
+    runs = []
+    for i in sorted(ids):
+        if runs and runs[-1][1] == i - 1:
+            runs[-1][1] = i
+        else:
+            runs.append([i, i])
+    return ", ".join(str(a) if a == b else f"{a}..{b}" for a, b in runs)

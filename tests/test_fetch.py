@@ -1,0 +1,295 @@
+"""Downloads from a server on this machine that is fine, slow, cut off, wrong or missing."""
+
+import hashlib
+import http.server
+import io
+import socket
+import stat
+import tarfile
+import threading
+import time
+import zipfile
+
+import pytest
+
+from segbook import datasets
+from segbook.datasets import fetch, oxford
+
+CONTENT = bytes(range(256)) * 4000
+MD5 = hashlib.md5(CONTENT).hexdigest()
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """Serve `server.files`; the first part of the path says how badly."""
+
+    def do_GET(self):
+        manner, name = self.path.strip("/").split("/")
+        asked = self.headers.get("Range")
+        self.server.requests.append((manner, asked))
+        if manner == "missing":
+            return self.send_error(404)
+        if manner == "login":
+            return self.answer(200, b"<html>please log in</html>")
+        content = self.server.files[name]
+        start = int(asked.removeprefix("bytes=").removesuffix("-")) if asked else 0
+        if manner == "wrong":
+            content = b"x" + content[1:]
+        if manner == "forgetful":
+            start = 0  # knows nothing of Range
+        if start >= len(content):
+            return self.answer(416, b"", **{"Content-Range": f"bytes */{len(content)}"})
+        rest = content[start:]
+        ranged = {"Content-Range": f"bytes {start}-{len(content) - 1}/{len(content)}"}
+        code, headers = (206, ranged) if start else (200, {})
+        if manner in ("truncated", "forgetful") and len(self.server.requests) == 1:
+            return self.answer(code, rest, sent=len(rest) // 3, **headers)
+        if manner == "dribbling":
+            return self.answer(code, rest, sent=min(len(rest), 300_000), **headers)
+        if manner == "hanging":
+            return self.answer(code, rest, sent=1000, hang=True, **headers)
+        return self.answer(code, rest, slow=manner == "slow", **headers)
+
+    def answer(self, code, body, sent=None, slow=False, hang=False, **headers):
+        self.send_response(code)
+        for name, value in {"Content-Length": str(len(body)), **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        body = body[:sent]
+        for i in range(0, len(body), 100_000):
+            self.wfile.write(body[i : i + 100_000])
+            time.sleep(0.02 * slow)
+        if hang:
+            self.server.released.wait(10)
+        self.close_connection = True
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def server():
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.files, server.requests = {"data.bin": CONTENT}, []
+        server.released = threading.Event()
+        server.url = f"http://127.0.0.1:{server.server_port}"
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+        thread.start()
+        yield server
+        server.released.set()
+        server.shutdown()
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(fetch, "PAUSE", 0)
+    monkeypatch.setattr(fetch, "TIMEOUT", 0.3)
+
+
+def get(server, target, *manners, md5=MD5):
+    urls = [f"{server.url}/{manner}/data.bin" for manner in manners]
+    return fetch.fetch(urls, target, md5, advice="By hand: this way.")
+
+
+@pytest.mark.parametrize("manner", ["fine", "slow", "truncated", "dribbling", "forgetful"])
+@pytest.mark.parametrize("md5", [MD5, None])
+def test_the_whole_file_arrives(server, tmp_path, manner, md5):
+    target = get(server, tmp_path / "deep" / "data.bin", manner, md5=md5)
+    assert target.read_bytes() == CONTENT
+    assert [file.name for file in target.parent.iterdir()] == ["data.bin"]
+
+
+def test_a_broken_connection_is_taken_up_where_it_broke(server, tmp_path):
+    get(server, tmp_path / "data.bin", "truncated")
+    (_, first), (_, second) = server.requests
+    assert first is None
+    assert second == f"bytes={len(CONTENT) // 3}-"
+
+
+def test_a_killed_download_goes_on(server, tmp_path):
+    (tmp_path / "data.bin.part").write_bytes(CONTENT[:5000])
+    get(server, tmp_path / "data.bin", "fine")
+    assert server.requests == [("fine", "bytes=5000-")]
+    assert (tmp_path / "data.bin").read_bytes() == CONTENT
+
+
+def test_a_download_killed_after_the_last_byte_is_finished(server, tmp_path):
+    (tmp_path / "data.bin.part").write_bytes(CONTENT)
+    assert get(server, tmp_path / "data.bin", "fine").read_bytes() == CONTENT
+
+
+def test_what_is_there_is_not_downloaded_again(server, tmp_path):
+    (tmp_path / "data.bin").write_bytes(CONTENT)
+    get(server, tmp_path / "data.bin", "fine")
+    assert server.requests == []
+
+
+def test_a_wrong_file_in_place_is_not_overwritten(server, tmp_path):
+    (tmp_path / "data.bin").write_bytes(b"something else")
+    with pytest.raises(datasets.DownloadError, match=f"expected {MD5}; remove it"):
+        get(server, tmp_path / "data.bin", "fine")
+    assert (tmp_path / "data.bin").read_bytes() == b"something else"
+
+
+@pytest.mark.parametrize("bad", ["missing", "wrong", "hanging", "login"])
+def test_the_next_mirror_is_tried(server, tmp_path, bad):
+    assert get(server, tmp_path / "data.bin", bad, "fine").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize(
+    ("manner", "message"),
+    [
+        ("missing", "missing/data.bin: HTTP 404"),
+        ("wrong", f"wrong/data.bin: MD5 [0-9a-f]{{32}}, expected {MD5}; removed"),
+        ("hanging", "hanging/data.bin: .*timed out"),
+        ("login", f"login/data.bin: MD5 [0-9a-f]{{32}}, expected {MD5}; removed"),
+    ],
+)
+def test_no_mirror_works(server, tmp_path, manner, message):
+    with pytest.raises(datasets.DownloadError, match=message) as error:
+        get(server, tmp_path / "data.bin", manner)
+    assert str(error.value).endswith("By hand: this way.")
+    assert not (tmp_path / "data.bin").exists()
+
+
+def test_nobody_listens(tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{free.getsockname()[1]}/data.bin"
+        with pytest.raises(datasets.DownloadError, match="refused"):
+            fetch.fetch([url], tmp_path / "data.bin", MD5)
+
+
+def test_other_addresses_are_refused(tmp_path):
+    (tmp_path / "here").write_bytes(CONTENT)
+    with pytest.raises(datasets.DownloadError, match="not an http address"):
+        fetch.fetch([(tmp_path / "here").as_uri()], tmp_path / "data.bin", MD5)
+
+
+@pytest.mark.parametrize("manner", ["missing", "hanging", "login"])
+def test_what_came_is_kept_for_the_next_try(server, tmp_path, manner):
+    part = tmp_path / "data.bin.part"
+    part.write_bytes(CONTENT[:500_000])
+    with pytest.raises(datasets.DownloadError):
+        get(server, tmp_path / "data.bin", manner)
+    assert part.read_bytes() == CONTENT[: part.stat().st_size]
+    assert part.stat().st_size >= 500_000
+    assert get(server, tmp_path / "data.bin", "fine").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_progress_is_shown_on_a_terminal_only(server, tmp_path, monkeypatch, terminal):
+    shown = io.StringIO()
+    shown.isatty = lambda: terminal
+    monkeypatch.setattr("sys.stderr", shown)
+    get(server, tmp_path / "data.bin", "fine")
+    assert ("data.bin: 1 of 1 MB, 100%" in shown.getvalue()) == terminal
+    assert bool(shown.getvalue()) == terminal
+
+
+def tarred(*entries):
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w:gz") as archive:
+        for name, kind, content in entries:
+            member = tarfile.TarInfo(name)
+            member.type = kind
+            if kind == tarfile.REGTYPE:
+                member.size = len(content)
+                archive.addfile(member, io.BytesIO(content))
+            else:
+                member.linkname = content
+                archive.addfile(member)
+    return file.getvalue()
+
+
+def zipped(*entries):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, mode, content in entries:
+            member = zipfile.ZipInfo(name)
+            member.external_attr = mode << 16
+            archive.writestr(member, content)
+    return file.getvalue()
+
+
+REGULAR = ("top/a/b.txt", tarfile.REGTYPE, b"hello")
+GOOD = {
+    "tar": tarred(REGULAR, ("top/empty", tarfile.DIRTYPE, ""), ("./top/c", tarfile.REGTYPE, b"c")),
+    "zip": zipped(("top/a/b.txt", 0, b"hello"), ("top/c", stat.S_IFREG | 0o644, b"c")),
+    "mac": tarred(REGULAR, ("./._top", tarfile.REGTYPE, b"x"), ("top/c", tarfile.REGTYPE, b"c")),
+}
+BAD = {
+    "above": (tarred(REGULAR, ("top/../../evil", tarfile.REGTYPE, b"x")), "leads outside"),
+    "absolute": (tarred(REGULAR, ("/tmp/evil", tarfile.REGTYPE, b"x")), "leads outside"),
+    "beside": (tarred(REGULAR, ("evil", tarfile.REGTYPE, b"x")), "leads outside"),
+    "symbolic link": (
+        tarred(REGULAR, ("top/l", tarfile.SYMTYPE, "../..")),
+        "is a link or a device",
+    ),
+    "hard link": (tarred(REGULAR, ("top/l", tarfile.LNKTYPE, "/etc/passwd")), "is a link"),
+    "device": (tarred(REGULAR, ("top/fifo", tarfile.FIFOTYPE, "")), "is a link or a device"),
+    "zip above": (zipped(("top/a", 0, b""), ("top/../../evil", 0, b"")), "leads outside"),
+    "zip drive": (zipped(("top/a", 0, b""), ("top/c:/evil", 0, b"")), "leads outside"),
+    "zip link": (zipped(("top/a", 0, b""), ("top/l", stat.S_IFLNK | 0o777, b"/etc")), "is a link"),
+    "other folder": (tarred(("pot/a", tarfile.REGTYPE, b"x")), "leads outside"),
+    "no folder": (tarred(), "no folder top in it"),
+    "cut off": (GOOD["tar"][:-30], "not a readable archive"),
+    "not an archive": (b"<html>", "not a readable archive"),
+}
+
+
+@pytest.mark.parametrize("kind", GOOD)
+def test_archives_are_unpacked(tmp_path, kind):
+    (tmp_path / "archive").write_bytes(GOOD[kind])
+    fetch.extract(tmp_path / "archive", tmp_path / "out", ["top"])
+    files = sorted(p.relative_to(tmp_path / "out") for p in (tmp_path / "out").rglob("*"))
+    assert [str(file) for file in files if (tmp_path / "out" / file).is_file()] == [
+        "top/a/b.txt",
+        "top/c",
+    ]
+    assert (tmp_path / "out" / "top" / "a" / "b.txt").read_bytes() == b"hello"
+
+
+@pytest.mark.parametrize(("content", "message"), BAD.values(), ids=BAD)
+def test_bad_archives_leave_nothing_behind(tmp_path, content, message):
+    (tmp_path / "archive").write_bytes(content)
+    (tmp_path / "out").mkdir()
+    with pytest.raises(datasets.DownloadError, match=message):
+        fetch.extract(tmp_path / "archive", tmp_path / "out", ["top"])
+    assert sorted(p.name for p in tmp_path.rglob("*")) == ["archive", "out"]
+
+
+def test_download_unpacks_once_and_removes_the_archive(server, tmp_path):
+    server.files["data.tgz"] = GOOD["tar"]
+    archive = fetch.Archive(
+        (f"{server.url}/missing/data.tgz", f"{server.url}/truncated/data.tgz"),
+        hashlib.md5(GOOD["tar"]).hexdigest(),
+        ("top",),
+    )
+    for _ in range(2):
+        assert fetch.download(archive, tmp_path / "root") == tmp_path / "root"
+    assert [manner for manner, _ in server.requests].count("missing") == 1
+    assert [path.name for path in (tmp_path / "root").iterdir()] == ["top"]
+
+
+def test_pets_are_downloaded_to_where_they_are_read(server, tmp_path, monkeypatch):
+    for name, entry in (("IMAGES", "images/a.jpg"), ("ANNOTATIONS", "annotations/test.txt")):
+        server.files[name] = tarred((entry, tarfile.REGTYPE, b"Abyssinian_1 1 1 1\n"))
+        md5 = hashlib.md5(server.files[name]).hexdigest()
+        folder = entry.split("/")[0]
+        archive = fetch.Archive((f"{server.url}/fine/{name}",), md5, (folder,))
+        monkeypatch.setattr(oxford, name, archive)
+    datasets.download_pets(tmp_path)
+    with pytest.raises(datasets.DataError, match=r"images/Abyssinian_1.jpg: missing, though"):
+        datasets.pets("test", size=(8, 8), root=tmp_path)
+
+
+def test_the_way_by_hand_is_one_line():
+    archives = [
+        fetch.Archive(("http://a/x.tar", "http://b/x.tar"), "0" * 32, ("x",)),
+        fetch.Archive(("http://a/y.tar",), None, ("y",)),
+    ]
+    assert fetch.by_hand(archives, "here", "datasets.download_x()") == (
+        f"To get it, call datasets.download_x(), or by hand: download http://a/x.tar or "
+        f"http://b/x.tar (MD5 {'0' * 32}) and http://a/y.tar (no checksum known to us) and unpack "
+        "in here."
+    )
