@@ -26,8 +26,9 @@ def predicted_classes(logits):
     num_classes = logits.shape[-1]
     dtype = "uint8" if num_classes < 256 else "int32"
     rank = ops.cast(ops.arange(num_classes, 0, -1), dtype)
-    highest = ops.cast(logits >= ops.max(logits, axis=-1, keepdims=True), dtype)
-    return num_classes - ops.cast(ops.max(highest * rank, axis=-1), "int32")
+    top = ops.max(logits, axis=-1, keepdims=True, initial=-np.inf)
+    highest = ops.cast(logits >= top, dtype)
+    return num_classes - ops.cast(ops.max(highest * rank, axis=-1, initial=0), "int32")
 
 
 def known_labels(truth, predicted, num_classes: int, ignore_labels=()):
@@ -133,20 +134,48 @@ def frequency_weighted_iou(matrix, xp=np):
     return ratio(xp.sum(weighted), xp.sum(truth), xp)
 
 
-def per_class(matrix) -> dict[str, np.ndarray]:
-    """Score every class of a confusion matrix.
+def row_shares(matrix) -> np.ndarray:
+    """Give the share of each true class's pixels that was predicted as each class, for a figure.
 
     Args:
         matrix: int `(C, C)`, rows true.
 
     Returns:
-        "pixels" (the true ones, as counted), "iou", "precision", "recall" and "f1" (float64), each
-        an array `(C,)`; NaN where there was nothing to measure.
+        float64 `(C, C)`; rows sum to 1, and are NaN for classes without true pixels.
     """
-    return {
-        "pixels": matrix.sum(axis=1),
-        "iou": iou(matrix),
-        "precision": precision(matrix),
-        "recall": recall(matrix),
-        "f1": f1(matrix),
-    }
+    return ratio(matrix, matrix.sum(axis=1, keepdims=True))
+
+
+def report(scores, class_names) -> str:
+    """Set out per-class scores as a plain text table that is the same on every machine.
+
+    Below the classes stand two means over the measured classes: plain, and weighted by the classes'
+    true pixels. The weighted recall is the pixel accuracy, the weighted IoU the frequency-weighted
+    IoU. A dash means that there was nothing to measure.
+
+    Args:
+        scores: Arrays by name, as `ConfusionMetric.per_class` gives them.
+        class_names: One name a class.
+
+    Returns:
+        Lines of text.
+    """
+    pixels = scores["pixels"]
+    columns = {"IoU": "iou", "precision": "precision", "recall": "recall", "F1": "f1"}
+    means, weighted = [], []
+    for key in columns.values():
+        measured = np.where(np.isnan(scores[key]), 0, pixels)
+        means.append(mean_of_measured(scores[key]))
+        weighted.append(ratio(np.nansum(measured * scores[key]), measured.sum()))
+    rows = [
+        (name, f"{count:,}", *(scores[key][number] for key in columns.values()))
+        for number, (name, count) in enumerate(zip(class_names, pixels, strict=True))
+    ]
+    rows += [("mean", "", *means), ("weighted mean", f"{pixels.sum():,}", *weighted)]
+    wide = max(len(row[0]) for row in rows)
+    count_wide = max(len("pixels"), *(len(row[1]) for row in rows))
+    lines = [f"{'class':{wide}}  {'pixels':>{count_wide}}" + "".join(f"{c:>11}" for c in columns)]
+    for name, count, *values in rows:
+        cells = ("-" if np.isnan(value) else f"{value:.4f}" for value in values)
+        lines.append(f"{name:{wide}}  {count:>{count_wide}}" + "".join(f"{c:>11}" for c in cells))
+    return "\n".join(lines)

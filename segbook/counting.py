@@ -125,8 +125,12 @@ class ConfusionMetric(keras.metrics.Metric):
         """
         raise NotImplementedError
 
+    def ignored_classes(self) -> np.ndarray:
+        """Tell which classes are left out of the means because their own label is ignored."""
+        return np.isin(np.arange(self.num_classes), self.ignore_labels)
+
     def per_class(self) -> dict[str, np.ndarray]:
-        """Score every class; NaN where there was nothing to measure.
+        """Score every class; NaN where there was nothing to measure, or the class is ignored.
 
         Returns:
             "pixels" (int64, its true pixels), "iou", "precision", "recall" and "f1" (float64), each
@@ -135,8 +139,24 @@ class ConfusionMetric(keras.metrics.Metric):
         Raises:
             ValueError: As `matrix`.
         """
-        scores = confusion.per_class(self.matrix())
-        return {key: values[: self.num_classes] for key, values in scores.items()}
+        matrix = self.matrix()
+        scores = {"pixels": matrix.sum(axis=1)[: self.num_classes]}
+        for measure in (confusion.iou, confusion.precision, confusion.recall, confusion.f1):
+            values = measure(matrix)[: self.num_classes]
+            scores[measure.__name__] = np.where(self.ignored_classes(), np.nan, values)
+        return scores
+
+    def report(self) -> str:
+        """Set out the scores of every class as a table; see `confusion.report`.
+
+        Returns:
+            Lines of text.
+
+        Raises:
+            ValueError: As `matrix`.
+        """
+        names = self.class_names or [str(number) for number in range(self.num_classes)]
+        return confusion.report(self.per_class(), names)
 
     def get_config(self):
         """Give the arguments that rebuild the metric."""
@@ -154,5 +174,5 @@ class ClassMean(ConfusionMetric):
     def score(self, matrix, xp):
         """Average `measure` over the measured classes, ignored ones left out."""
         values = self.measure(matrix, xp)[: self.num_classes]
-        ignored = np.isin(np.arange(self.num_classes), self.ignore_labels)
-        return confusion.mean_of_measured(xp.where(ignored, float("nan"), values), xp)
+        values = xp.where(self.ignored_classes(), float("nan"), values)
+        return confusion.mean_of_measured(values, xp)

@@ -1,0 +1,86 @@
+"""Class weights from how often each class occurs in a data set."""
+
+import numpy as np
+
+
+def class_frequencies(masks, num_classes, ignore_label=255):
+    """Count each class's pixels, and the labelled pixels of the pictures that show it.
+
+    Args:
+        masks: An iterable of integer masks `(h, w)`, such as `samples.masks` `(n, h, w)`.
+        num_classes: C.
+        ignore_label: The label of void pixels, which are not counted.
+
+    Returns:
+        int64 `(C,)` twice: the pixels of each class; the labelled pixels of all pictures in which
+        the class occurs.
+
+    Raises:
+        ValueError: If a mask is not `(h, w)`, a label is out of range, or no pixel is labelled.
+    """
+    pixels = np.zeros(num_classes, "int64")
+    around = np.zeros(num_classes, "int64")
+    for mask in masks:
+        mask = np.asarray(mask)
+        if mask.ndim != 2:
+            raise ValueError(f"masks must be masks of shape (h, w), got one of shape {mask.shape}")
+        labels = mask[mask != ignore_label]
+        unknown = labels[(labels < 0) | (labels >= num_classes)]
+        if unknown.size:
+            raise ValueError(
+                f"masks has labels {np.unique(unknown)[:10].tolist()}; allowed are "
+                f"0..{num_classes - 1} and ignore_label={ignore_label}"
+            )
+        counts = np.bincount(labels, minlength=num_classes)
+        pixels += counts
+        around += np.where(counts > 0, labels.size, 0)
+    if not pixels.any():
+        raise ValueError("masks has no labelled pixel, so there are no frequencies")
+    return pixels, around
+
+
+def median_frequency_weights(masks, num_classes, ignore_label=255):
+    """Weigh classes by the median class frequency over their own (Eigen and Fergus 2015, 6.3.2).
+
+    The frequency of a class is its share of the pixels of the pictures that show it.
+
+    Args:
+        masks: An iterable of integer masks `(h, w)`, such as `samples.masks` `(n, h, w)`.
+        num_classes: C.
+        ignore_label: The label of void pixels.
+
+    Returns:
+        float64 `(C,)`; 0 for a class that never occurs, which does not enter the median either.
+
+    Raises:
+        ValueError: As `class_frequencies`.
+    """
+    pixels, around = class_frequencies(masks, num_classes, ignore_label)
+    occurs = pixels > 0
+    frequency = pixels[occurs] / around[occurs]
+    weights = np.zeros(num_classes)
+    weights[occurs] = np.median(frequency) / frequency
+    return weights
+
+
+def inverse_frequency_weights(masks, num_classes, ignore_label=255):
+    """Weigh classes by one over their share of all pixels.
+
+    The scale makes the mean weight of a pixel 1, as scikit-learn's "balanced" class weights.
+
+    Args:
+        masks: An iterable of integer masks `(h, w)`, such as `samples.masks` `(n, h, w)`.
+        num_classes: C.
+        ignore_label: The label of void pixels.
+
+    Returns:
+        float64 `(C,)`; 0 for a class that never occurs.
+
+    Raises:
+        ValueError: As `class_frequencies`.
+    """
+    pixels, _ = class_frequencies(masks, num_classes, ignore_label)
+    occurs = pixels > 0
+    weights = np.zeros(num_classes)
+    weights[occurs] = pixels.sum() / (occurs.sum() * pixels[occurs])
+    return weights
