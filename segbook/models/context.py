@@ -83,7 +83,7 @@ def ccnet(
     """Make a CCNet: criss-cross attention, applied again with the same weights.
 
     Huang et al., 2019, section 3. For a laptop: `ccnet(num_classes,
-    small_encoder(output_stride=8), width=48)`, 0.76 million. Deviation: the category consistency
+    small_encoder(output_stride=8), width=48)`, 0.74 million. Deviation: the category consistency
     loss of the paper's later version is left out.
 
     Args:
@@ -142,7 +142,7 @@ def ocrnet(
 
     Yuan, Chen and Wang, 2020, section 3. The regions come from auxiliary logits, which need a loss
     of their own: the paper weighs it 0.4 against 1 for the logits. For a laptop:
-    `ocrnet(num_classes, small_encoder(output_stride=8), width=64, key_channels=32)`, 0.77 million.
+    `ocrnet(num_classes, small_encoder(output_stride=8), width=64, key_channels=32)`, 0.76 million.
 
     Args:
         num_classes: Number of classes.

@@ -23,7 +23,7 @@ def deeplab_v1(
     Chen et al., 2015, section 3: VGG-16 at output stride 8 and an "fc6" of 3x3 at rate 12;
     20,505,429 parameters for 21 classes. The dense CRF that follows in the paper is no part of the
     network. For a laptop:
-    `deeplab_v1(num_classes, small_encoder(output_stride=8), rate=4, width=128)`, 0.76 million.
+    `deeplab_v1(num_classes, small_encoder(output_stride=8), rate=4, width=128)`, 0.75 million.
 
     Args:
         num_classes: Number of classes.
@@ -106,9 +106,9 @@ def deeplab_v3(
     """Make a DeepLab v3: atrous spatial pyramid pooling by concatenation, with image pooling.
 
     Chen et al., 2017, section 3. As in torchvision, a 3x3 convolution stands between the pyramid
-    and the scores, which the paper has not; the names of the layers map to torchvision's, see
-    `chapters/` or `segbook/models/TORCHVISION.md`. For a laptop: `deeplab_v3(num_classes,
-    small_encoder(output_stride=16), width=48)`, 0.81 million.
+    and the scores, which the paper has not; `segbook.models.torchvision` maps the names of the
+    weights to torchvision's. For a laptop: `deeplab_v3(num_classes,
+    small_encoder(output_stride=16), width=48)`, 0.80 million.
 
     Args:
         num_classes: Number of classes.
@@ -169,7 +169,7 @@ def deeplab_v3plus(
     """Make a DeepLab v3+: DeepLab v3's pyramid and a decoder that adds features at stride 4.
 
     Chen et al., 2018, section 3. For a laptop: `deeplab_v3plus(num_classes,
-    small_encoder(output_stride=16), width=64, low_width=16)`, 0.70 million.
+    small_encoder(output_stride=16), width=64, low_width=16)`, 0.67 million.
 
     Deviation: the default backbone is the Xception of `keras.applications`; the paper's has more
     layers and strided convolutions in place of pooling.

@@ -15,7 +15,7 @@ def segnet(num_classes, input_shape=(None, None, 3), width=64, depths=VGG16_DEPT
     Badrinarayanan, Kendall and Cipolla, 2017, section 3: the 13 convolutions of VGG-16 with batch
     normalisation, and their mirror image, each unpooling to where the maxima were. For 11 classes
     29,433,483 parameters without batch normalisation's, 29,465,227 with all. For a laptop:
-    `segnet(num_classes, width=16, depths=(1, 2, 2, 2))`, 0.34 million.
+    `segnet(num_classes, width=16, depths=(1, 2, 2, 2))`, 0.59 million.
 
     As in the authors' network, convolutions have a bias beside batch normalisation and the last one
     stands alone. Deviation: odd sizes are rounded up and cropped.
