@@ -82,10 +82,13 @@ def server():
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     monkeypatch.setattr(fetch, "PAUSE", 0)
-    monkeypatch.setattr(fetch, "TIMEOUT", 0.3)
+    monkeypatch.setattr(fetch, "TIMEOUT", 10)
+    monkeypatch.setattr(fetch, "ATTEMPTS", 3)
 
 
 def get(server, target, *manners, md5=MD5):
+    if "hanging" in manners:
+        fetch.TIMEOUT = 1
     urls = [f"{server.url}/{manner}/data.bin" for manner in manners]
     return fetch.fetch(urls, target, md5, advice="By hand: this way.")
 
