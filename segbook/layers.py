@@ -174,6 +174,14 @@ def _spatial(x):
     return ops.shape(x)[1:3]
 
 
+def _linear_weights(size, new_size):
+    """Return the matrix `(new_size, size)` that resizes a signal by linear interpolation."""
+    scale = ops.cast(size, "float32") / ops.cast(new_size, "float32")
+    position = (ops.arange(new_size, dtype="float32") + 0.5) * scale - 0.5
+    position = ops.clip(position, 0.0, ops.cast(size - 1, "float32"))
+    return ops.relu(1.0 - ops.abs(position[:, None] - ops.arange(size, dtype="float32")[None, :]))
+
+
 @keras.saving.register_keras_serializable(package="segbook")
 class ResizeLike(layers.Layer):
     """Resize features bilinearly to the height and width of a second input.
@@ -185,13 +193,14 @@ class ResizeLike(layers.Layer):
     def call(self, inputs):
         """Resize the first input to the size of the second."""
         x, like = inputs
-        resized = ops.image.resize(
-            ops.cast(x, "float32"),
-            _spatial(like),
-            interpolation="bilinear",
-            antialias=False,
-            data_format="channels_last",
-        )
+        x, size = ops.cast(x, "float32"), _spatial(like)
+        if all(isinstance(length, int) for length in size):
+            resized = ops.image.resize(x, size, antialias=False, data_format="channels_last")
+        else:
+            # `ops.image.resize` needs a size that is known when the graph is built.
+            height, width = _spatial(x)
+            resized = ops.einsum("Hh,nhwc->nHwc", _linear_weights(height, size[0]), x)
+            resized = ops.einsum("Ww,nHwc->nHWc", _linear_weights(width, size[1]), resized)
         return ops.cast(resized, self.compute_dtype)
 
     def compute_output_shape(self, input_shape):
