@@ -1,7 +1,7 @@
 """Embedded worlds: procedural pictures with exact masks, made with NumPy."""
 
-from .digits import digit_crops, digits
-from .echo import echo
-from .streets import streets
+from segbook.worlds.digits import digit_crops, digits
+from segbook.worlds.echo import echo
+from segbook.worlds.streets import streets
 
 __all__ = ["digit_crops", "digits", "echo", "streets"]

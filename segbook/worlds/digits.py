@@ -4,9 +4,9 @@ from functools import cache
 
 import numpy as np
 
-from ..palette import palette
-from ..samples import Samples, Task
-from .drawing import (
+from segbook.palette import palette
+from segbook.samples import Samples, Task
+from segbook.worlds.drawing import (
     Canvas,
     check_knob,
     check_range,
@@ -62,7 +62,7 @@ def digits(
     """
     height, width = check_request(count, size, seed, smallest=16)
     glyphs, labels = _handwriting(split)
-    fewest, most = check_range("number", number, 1, SLOTS)
+    fewest, most = check_range("number", number, 1, SLOTS, whole=True)
     smallest, largest = check_range("scale", scale, 0.05, 1)
     texture = check_knob("texture", texture, 0, 1)
     noise = check_knob("noise", noise, 0, 0.3)

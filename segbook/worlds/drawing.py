@@ -33,7 +33,7 @@ def uniforms(seed: int, index: int, count: int, stream: int = 0) -> np.ndarray:
 
 @cache
 def noise_tile(size: int = 256, coarsest: int = 8, finest: int = 128) -> np.ndarray:
-    """Return periodic value noise, octaves from coarse to fine with equal amplitude ratios of 0.6.
+    """Return periodic value noise, octaves each octave 0.6 times as strong as the one before.
 
     Args:
         size: Height and width of the tile, pixels.
@@ -214,26 +214,30 @@ def check_knob(name: str, value: float, low: float, high: float) -> float:
     return float(value)
 
 
-def check_range(name: str, value, low: float, high: float) -> tuple:
+def check_range(name: str, value, low: float, high: float, whole: bool = False) -> tuple:
     """Return a knob's (least, most), or raise ValueError if not low <= least <= most <= high."""
-    least, most = value
-    if not low <= least <= most <= high:
+    fits = np.shape(value) == (2,) and low <= value[0] <= value[1] <= high
+    if not fits or (whole and any(int(end) != end for end in value)):
+        kind = "whole numbers" if whole else "numbers"
         raise ValueError(
-            f"{name} is {value!r}; it must be (least, most) within {low:g} to {high:g}"
+            f"{name} is {value!r}; it must be two {kind} (least, most) from {low:g} to {high:g}"
         )
-    return least, most
+    return tuple(value)
 
 
 def check_request(count: int, size, seed: int, smallest: int) -> tuple[int, int]:
     """Return (height, width) of the pictures asked for, or raise ValueError naming the argument."""
-    if int(count) != count or count < 1:
+
+    def whole(value, least):
+        return isinstance(value, int | np.integer) and value >= least
+
+    if not whole(count, 1):
         raise ValueError(f"count is {count!r}; it must be an integer, 1 or more")
-    if int(seed) != seed or not 0 <= seed < 2**63:
+    if not whole(seed, 0) or seed >= 2**63:
         raise ValueError(f"seed is {seed!r}; it must be an integer from 0 to 2**63 - 1")
-    height, width = (size, size) if np.isscalar(size) else size
-    for side in (height, width):
-        if int(side) != side or side < smallest:
-            raise ValueError(
-                f"size is {size!r}; it must be an integer or (height, width), {smallest} or more"
-            )
-    return int(height), int(width)
+    sides = (size, size) if np.isscalar(size) else tuple(size)
+    if len(sides) != 2 or not all(whole(side, smallest) for side in sides):
+        raise ValueError(
+            f"size is {size!r}; it must be an integer or (height, width), {smallest} or more"
+        )
+    return int(sides[0]), int(sides[1])

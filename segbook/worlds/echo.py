@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from ..palette import palette
-from ..samples import Samples, Task
-from .drawing import (
+from segbook.palette import palette
+from segbook.samples import Samples, Task
+from segbook.worlds.drawing import (
     Canvas,
     check_knob,
     check_range,
@@ -52,7 +52,7 @@ def echo(
     """
     height, width = check_request(count, size, seed, smallest=32)
     distance = check_knob("distance", distance, 0.1, 0.45)
-    fewest, most = check_range("number", number, 1, SLOTS)
+    fewest, most = check_range("number", number, 1, SLOTS, whole=True)
     noise = check_knob("noise", noise, 0, 0.3)
     images = np.empty((count, height, width, 3), np.float32)
     masks = np.empty((count, height, width), np.uint8)

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from .drawing import Canvas, colors, noise_tile
-from .street_layers import CAR, PERSON, POLE, TREE, Scene, wrap
+from segbook.worlds.drawing import Canvas, colors, noise_tile
+from segbook.worlds.street_layers import CAR, PERSON, POLE, TREE, Scene, wrap
 
 PAINTS = colors(
     (0.75, 0.12, 0.12),
@@ -28,7 +28,7 @@ CLOTHES = colors(
     (0.3, 0.27, 0.25),
 )
 LEAVES = colors((0.32, 0.5, 0.2), (0.22, 0.42, 0.2), (0.44, 0.52, 0.2), (0.66, 0.47, 0.17))
-STEELS = colors((0.27, 0.29, 0.3), (0.42, 0.43, 0.44), (0.2, 0.3, 0.27))
+STEELS = colors((0.12, 0.13, 0.14), (0.22, 0.23, 0.24), (0.08, 0.2, 0.16))
 SKINS = colors((0.93, 0.76, 0.64), (0.78, 0.57, 0.42), (0.55, 0.37, 0.26), (0.36, 0.24, 0.18))
 HAIR = colors((0.15, 0.1, 0.08), (0.4, 0.25, 0.12), (0.72, 0.62, 0.4), (0.5, 0.5, 0.5))
 BARK, TYRE, HUB = colors((0.36, 0.27, 0.2), (0.06, 0.06, 0.07), (0.6, 0.6, 0.62))
@@ -104,8 +104,8 @@ def pole(canvas: Canvas, scene: Scene, x: float, scale: float, u: list[float]) -
     if view is None:
         return
     air, dusk = scene.air(scale), 1 - scene.daylight
-    # A post is never thinner than 1.4 pixels of a picture 96 high: it can always be learnt.
-    half = max(0.1, 0.0075 / scale)
+    # A post is never thinner than 1.5 pixels of a picture 96 high: it can always be learnt.
+    half = max(0.12, 0.008 / scale)
     reach = -1.2 if x > 0 else 1.2
     post = np.maximum(
         view.box(-half, -0.03, half, tall), view.box(-1.6 * half, -0.03, 1.6 * half, 0.7)
@@ -162,7 +162,7 @@ def car(canvas: Canvas, scene: Scene, x: float, scale: float, u: list[float]) ->
     """
     high = scene.camera_height
     tall, length = 1.45 + 0.3 * u[0], 4.2
-    facing = 2 * x < sum(scene.road)
+    facing = 2 * x < scene.road[0] + scene.road[1]
     # Distances behind the nearer end at which the cabin begins, its roof begins, and they end.
     cabin, roof, roof_end, cabin_end = (1.15, 1.85, 3.5, 4.1) if facing else (0.1, 0.65, 2.6, 3.2)
 
@@ -186,8 +186,10 @@ def car(canvas: Canvas, scene: Scene, x: float, scale: float, u: list[float]) ->
     out = -1 if x > 0 else 1
     if abs(x) > 0.95:
         _flank(view, at, out, body, air, 1 + 0.25 * scene.daylight * scene.sun * out)
-        corners = at(out * 0.84, 0.9, cabin), at(out * 0.84, 0.9, cabin_end)
-        corners += at(out * 0.7, tall, roof_end), at(out * 0.7, tall, roof)
+    view.paint(panel((0.9, 0.9, 0), (0.9, 0.9, length)), air(body * 1.1 + 0.03), CAR)
+    if abs(x) > 0.95:
+        corners = at(out * 0.85, 0.88, cabin), at(out * 0.9, 0.88, cabin_end)
+        corners += at(out * 0.66, tall, roof_end), at(out * 0.65, tall, roof)
         view.paint(view.polygon(*corners[::out]), air(body * 0.9), CAR)
         if near:
             corners = at(out * 0.82, 0.97, cabin + 0.3), at(out * 0.82, 0.97, cabin_end - 0.3)
@@ -197,14 +199,13 @@ def car(canvas: Canvas, scene: Scene, x: float, scale: float, u: list[float]) ->
             )
             view.paint(view.polygon(*corners[::out]), air(GLASS * 0.9))
     view.paint(panel((0.7, tall, roof), (0.7, tall, roof_end)), air(body * 1.15 + 0.06), CAR)
-    view.paint(panel((0.84, 0.93, cabin), (0.7, tall, roof)), air(body * 0.95), CAR)
+    view.paint(panel((0.89, 0.93, cabin), (0.7, tall, roof)), air(body * 0.95), CAR)
     sky = np.minimum(np.maximum(view.y - 0.3 * view.x - 0.9, 0), 0.6)
     pane = panel((0.74, 0.97, cabin), (0.63, tall - 0.1, roof))
     view.paint(pane, air(GLASS, 0.75 + 1.6 * sky))
-    view.paint(panel((0.88, 0.92, 0), (0.84, 0.93, cabin)), air(body * 1.1 + 0.03), CAR)
     if near:
         both.paint(both.box(0.55, -0.02, 0.86, 0.5), TYRE, CAR)
-    end = view.taper(0.24, 0.93, (-0.87, 0.87), (-0.89, 0.89))
+    end = view.taper(0.24, 0.93, (-0.88, 0.88), (-0.9, 0.9))
     view.paint(end, air(body, 0.65 + 0.25 * view.y), CAR)
     if near:
         view.paint(view.box(-0.85, 0.2, 0.85, 0.4), air(body * 0.3 + 0.1), CAR)
@@ -217,8 +218,8 @@ def car(canvas: Canvas, scene: Scene, x: float, scale: float, u: list[float]) ->
 
 def _flank(view, at, out, body, air, light) -> None:
     """Draw the side of a car's body with its wheels; `at` as in `car`, `out` its direction in x."""
-    corners = at(out * 0.9, 0.26, 0), at(out * 0.9, 0.26, 4.2)
-    corners += at(out * 0.9, 0.9, 4.2), at(out * 0.9, 0.93, 0)
+    corners = at(out * 0.85, 0.26, 0), at(out * 0.9, 0.26, 4.2)
+    corners += at(out * 0.9, 0.9, 4.2), at(out * 0.85, 0.93, 0)
     view.paint(view.polygon(*corners[::out]), air(body, light * (0.8 + 0.25 * view.y)), CAR)
     for depth in (0.8, 3.4) if view.unit > 5 else ():
         x, y = at(out * 0.9, 0.33, depth)

@@ -4,17 +4,27 @@ import math
 
 import numpy as np
 
-from ..palette import palette
-from ..samples import Samples, Task
-from .drawing import Canvas, check_knob, check_range, check_request, color, colors, finish, uniforms
-from .street_layers import Row, Scene, paint_ground, paint_houses, paint_sky, paint_skyline
-from .street_objects import car, person, pick, pole, tree
+from segbook.palette import palette
+from segbook.samples import Samples, Task
+from segbook.worlds.drawing import (
+    Canvas,
+    check_knob,
+    check_range,
+    check_request,
+    color,
+    colors,
+    finish,
+    uniforms,
+)
+from segbook.worlds.street_houses import Row, paint_houses
+from segbook.worlds.street_layers import Ground, Scene, paint_ground, paint_sky, paint_skyline
+from segbook.worlds.street_objects import car, person, pick, pole, tree
 
 CLASSES = ("sky", "building", "road", "pavement", "tree", "car", "person", "pole", "marking")
 # Picture heights in a metre in the middle of the range of distances (20 m).
 MIDDLE = 0.05
 HOUSES = 9
-SLOTS = {"car": 8, "person": 10, "tree": 9, "pole": 7}
+SLOTS = {"car": 8, "person": 13, "tree": 9, "pole": 7}
 DRAW = {"car": car, "person": person, "tree": tree, "pole": pole}
 WALLS = colors(
     (0.78, 0.68, 0.55),
@@ -120,18 +130,9 @@ def _surroundings(
     paint_skyline(canvas, scene, first[3:6])
     asphalt = color(0.4, 0.4, 0.42) * (0.85 + 0.3 * first[6])
     pale = color(0.66, 0.62, 0.58)
-    grey = {"road": asphalt, "pavement": pale + look_alike * (asphalt * 1.1 - pale)}
     row = _houses(u[2 : 2 + 2 * HOUSES], asphalt, look_alike)
     left, right = scene.road
     middle = (left + right) / 2
-    marks = {
-        "lanes": (middle,)
-        if first[7] < 0.6
-        else (middle, (left + middle) / 2, (right + middle) / 2),
-        "crossing": crossing,
-        "wear": 0.35 * first[10],
-        "drift": first[11],
-    }
     side = 0 if scene.sun < 0 else 1
     edge = (left - scene.pavement, right + scene.pavement)[side]
     tall = row.tall[side * HOUSES :]
@@ -144,7 +145,16 @@ def _surroundings(
         blend = np.minimum((far - near[house]) * (1 / 3), 1)
         return edge - scene.sun * 0.55 * (tall[before] + blend * (tall[house] - tall[before]))
 
-    paint_ground(canvas, scene, grey, marks, shadow)
+    ground = Ground(
+        road=asphalt,
+        pavement=pale + look_alike * (asphalt - pale),
+        lanes=(middle,) if first[7] < 0.6 else (middle, (left + middle) / 2, (right + middle) / 2),
+        crossing=crossing,
+        wear=0.35 * first[10],
+        drift=first[11],
+        shadow=shadow,
+    )
+    paint_ground(canvas, scene, ground)
     paint_houses(canvas, scene, row, first[5])
 
 

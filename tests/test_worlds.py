@@ -1,0 +1,305 @@
+import hashlib
+
+import numpy as np
+import pytest
+
+from segbook import worlds
+from segbook.samples import Samples
+
+MAKERS = [worlds.streets, worlds.digits, worlds.echo]
+SHARES = {
+    "sky": (0.1, 0.4),
+    "building": (0.1, 0.4),
+    "road": (0.2, 0.4),
+    "pavement": (0.03, 0.15),
+    "tree": (0.03, 0.12),
+    "car": (0.03, 0.1),
+    "person": (0.004, 0.012),
+    "pole": (0.008, 0.025),
+    "marking": (0.015, 0.04),
+}
+
+
+def digest(*arrays):
+    return hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()[:16]
+
+
+def levels(images):
+    return np.rint(images * 255).astype(np.uint8)
+
+
+def share(samples, name):
+    return (samples.masks == samples.task.class_names.index(name)).mean()
+
+
+@pytest.fixture(scope="module")
+def scenes():
+    return worlds.streets(60)
+
+
+@pytest.mark.parametrize(
+    ("make", "size", "expected"),
+    [
+        (worlds.streets, 96, "08866fa68c36b80d"),
+        (worlds.streets, (192, 256), "e9526640f7885777"),
+        (worlds.digits, 96, "21b98c949cee2649"),
+        (worlds.digits, (64, 80), "4a0b2628fe31d20b"),
+        (worlds.echo, 64, "8378941effb65209"),
+        (worlds.echo, (48, 96), "2a159efadf1b443d"),
+    ],
+)
+def test_same_bytes_on_every_machine(make, size, expected):
+    samples = make(3, size=size, seed=5)
+    assert digest(levels(samples.images), samples.masks) == expected
+
+
+@pytest.mark.parametrize(("size", "expected"), [(32, "f289d0417df25734"), (20, "4db7de1010b0f313")])
+def test_same_crops_on_every_machine(size, expected):
+    images, classes = worlds.digit_crops(9, size=size, seed=5)
+    assert digest(levels(images), classes) == expected
+
+
+@pytest.mark.parametrize("make", MAKERS)
+@pytest.mark.parametrize(("size", "shape"), [(64, (64, 64)), ((40, 57), (40, 57))])
+def test_samples_keep_the_conventions(make, size, shape):
+    samples = make(2, size=size)
+    assert isinstance(samples, Samples)
+    assert samples.images.dtype == np.float32
+    assert samples.images.shape == (2, *shape, 3)
+    assert samples.masks.dtype == np.uint8
+    assert samples.masks.shape == (2, *shape)
+    assert samples.masks.max() < samples.task.num_classes
+    assert samples.task.palette.shape == (samples.task.num_classes, 3)
+    # Pictures are k/255 exactly, so that saving one as PNG loses nothing.
+    exact = levels(samples.images) / np.float32(255)
+    np.testing.assert_array_equal(samples.images, exact)
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_a_picture_does_not_depend_on_the_count(make):
+    few, many = make(2, seed=3), make(4, seed=3)
+    np.testing.assert_array_equal(few.images, many.images[:2])
+    np.testing.assert_array_equal(few.masks, many.masks[:2])
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_seeds_and_pictures_differ(make):
+    pictures = np.concatenate([make(3, seed=seed).masks for seed in (0, 1)])
+    assert len(np.unique(pictures.reshape(6, -1), axis=0)) == 6
+
+
+def test_crops_do_not_depend_on_the_count():
+    few, many = worlds.digit_crops(2, seed=3), worlds.digit_crops(4, seed=3)
+    np.testing.assert_array_equal(few[0], many[0][:2])
+    np.testing.assert_array_equal(few[1], many[1][:2])
+
+
+@pytest.mark.parametrize(
+    ("make", "small", "agree"),
+    [(worlds.streets, 96, 0.97), (worlds.digits, 48, 0.97), (worlds.echo, 64, 0.99)],
+)
+def test_every_size_shows_the_same_scene(make, small, agree):
+    # At three times the size the middle of each 3 x 3 block is where the small pixel's centre is.
+    coarse, fine = make(6, size=small), make(6, size=3 * small)
+    assert (coarse.masks == fine.masks[:, 1::3, 1::3]).mean() > agree
+
+
+@pytest.mark.parametrize("name", SHARES)
+def test_streets_class_shares(scenes, name):
+    low, high = SHARES[name]
+    assert low < share(scenes, name) < high
+    present = (scenes.masks == scenes.task.class_names.index(name)).any((1, 2))
+    assert present.mean() > 0.9
+
+
+def test_streets_class_order(scenes):
+    assert scenes.task.class_names == tuple(SHARES)
+
+
+@pytest.mark.parametrize("name", ["car", "person", "pole"])
+def test_streets_density(name):
+    shares = [share(worlds.streets(20, density=density), name) for density in (0, 0.5, 1, 2)]
+    assert shares[0] == 0
+    assert shares == sorted(set(shares))
+
+
+def test_streets_rarity_leaves_the_rest_alone(scenes):
+    rare, none = worlds.streets(60, rarity=0.7), worlds.streets(60, rarity=1)
+    for name in ("person", "pole"):
+        assert share(rare, name) < 0.6 * share(scenes, name)
+        assert share(none, name) == 0
+    small = [scenes.task.class_names.index(name) for name in ("person", "pole")]
+    elsewhere = ~np.isin(scenes.masks, small)
+    np.testing.assert_array_equal(none.masks[elsewhere], scenes.masks[elsewhere])
+
+
+def test_streets_light():
+    dusk, noon = worlds.streets(6, light=(0, 0)), worlds.streets(6, light=(1, 1))
+    np.testing.assert_array_equal(dusk.masks, noon.masks)
+    assert (dusk.images.mean((1, 2, 3)) < 0.8 * noon.images.mean((1, 2, 3))).all()
+
+
+@pytest.mark.parametrize("make", MAKERS)
+@pytest.mark.parametrize("sigma", [0.02, 0.06])
+def test_noise_has_the_deviation_asked_for(make, sigma):
+    clean, noisy = make(4, noise=0), make(4, noise=sigma)
+    np.testing.assert_array_equal(clean.masks, noisy.masks)
+    inner = (clean.images > 3 * sigma) & (clean.images < 1 - 3 * sigma)
+    difference = (noisy.images - clean.images)[inner]
+    assert abs(difference.mean()) < 0.002
+    # Rounding adds a little: each picture is off by at most half of 1/255.
+    assert difference.std() == pytest.approx(sigma, rel=0.05)
+
+
+def test_streets_scale_range():
+    def sizes(scale_range):
+        """Return heights of cars in the pictures' middle columns, in pixels."""
+        masks = worlds.streets(40, scale_range=scale_range, density=0.4, rarity=1).masks == 5
+        heights = masks.sum(1)
+        return heights[heights > 0]
+
+    narrow, wide = sizes(1), sizes(8)
+    assert wide.std() / wide.mean() > 1.2 * narrow.std() / narrow.mean()
+    assert wide.max() > 1.5 * narrow.max()
+
+
+def test_streets_look_alike():
+    def contrast(look_alike):
+        """Return the distance between the mean colours of road and pavement."""
+        samples = worlds.streets(20, look_alike=look_alike, light=(1, 1))
+        road, pavement = (samples.images[samples.masks == label].mean(0) for label in (2, 3))
+        return np.abs(road - pavement).mean()
+
+    assert contrast(0) > 1.2 * contrast(0.5) > 1.4 * contrast(1)
+
+
+def test_digits_use_their_own_handwriting():
+    train, test = worlds.digits(4), worlds.digits(4, split="test")
+    assert (train.masks != test.masks).any((1, 2)).all()
+
+
+def test_splits_share_no_glyph():
+    from segbook.worlds.digits import _handwriting
+
+    train, test = (_handwriting(split) for split in ("train", "test"))
+    assert (len(train[0]), len(test[0])) == (1200, 597)
+    together = np.concatenate([train[0], test[0]]).reshape(1797, -1)
+    assert len(np.unique(together, axis=0)) == 1797
+    assert (np.bincount(test[1]) > 50).all()
+
+
+def test_glyphs_keep_their_pixels():
+    from sklearn.datasets import load_digits
+
+    from segbook.worlds.digits import _handwriting
+
+    # Bicubic interpolation passes near the mean of the four samples around a cell's middle.
+    cells = _handwriting("train")[0][:, 8:72, 8:72].reshape(-1, 8, 8, 8, 8)
+    middles = cells[:, :, 3:5, :, 3:5].mean((2, 4))
+    assert np.abs(middles - load_digits().images[:1200] / 16).max() < 0.08
+
+
+def test_digits_class_names_and_shares():
+    samples = worlds.digits(100)
+    assert samples.task.class_names == ("background", *"0123456789")
+    shares = np.bincount(samples.masks.ravel(), minlength=11) / samples.masks.size
+    assert 0.8 < shares[0] < 0.95
+    assert (shares[1:] > 0.005).all()
+
+
+def test_digits_number_and_scale():
+    one = worlds.digits(12, number=(1, 1))
+    assert all(len(np.unique(mask)) == 2 for mask in one.masks)
+    many = worlds.digits(12, number=(6, 8), scale=(0.2, 0.25))
+    assert np.mean([len(np.unique(mask)) for mask in many.masks]) > 4
+    small, large = (worlds.digits(12, number=(1, 1), scale=(s, s)) for s in (0.2, 0.8))
+    ratio = (large.masks > 0).mean() / (small.masks > 0).mean()
+    assert ratio == pytest.approx(16, rel=0.15)
+
+
+def test_crops():
+    images, classes = worlds.digit_crops(440, size=24, noise=0)
+    assert images.dtype == np.float32
+    assert images.shape == (440, 24, 24, 3)
+    assert classes.dtype == np.uint8
+    counts = np.bincount(classes, minlength=11)
+    assert counts.size == 11
+    assert counts.min() > 20
+    assert 0 <= images.min() < images.max() <= 1
+
+
+def test_crops_can_be_told_apart():
+    from sklearn.neighbors import KNeighborsClassifier
+
+    def features(split, count):
+        images, classes = worlds.digit_crops(count, size=16, split=split, texture=0, noise=0)
+        grey = np.abs(images.mean(3) - np.median(images.mean(3), (1, 2), keepdims=True))
+        grey /= grey.max((1, 2), keepdims=True) + 0.1
+        return grey.reshape(count, -1), classes
+
+    classifier = KNeighborsClassifier(1).fit(*features("train", 3000))
+    assert classifier.score(*features("test", 300)) > 0.7
+
+
+def test_echo_label_follows_the_cue():
+    samples = worlds.echo(40, noise=0)
+    names = samples.task.class_names
+    warm, cold = names.index("warm"), names.index("cold")
+    seen = set()
+    for image, mask in zip(samples.images, samples.masks, strict=True):
+        red, _, blue = image[mask == names.index("cue")].mean(0)
+        expected = warm if red > blue else cold
+        assert set(np.unique(mask)) == {0, names.index("cue"), expected}
+        seen.add(expected)
+    assert seen == {warm, cold}
+
+
+@pytest.mark.parametrize("size", [64, (48, 96)])
+@pytest.mark.parametrize("distance", [0.1, 0.3, 0.45])
+def test_echo_distance(distance, size):
+    samples = worlds.echo(10, size=size, distance=distance)
+    width = samples.masks.shape[2]
+    columns = np.arange(width) + 0.5
+    cue = (samples.masks == 1).sum((0, 1))
+    assert (columns * cue).sum() / cue.sum() == pytest.approx(width * (0.5 - distance), abs=0.6)
+    assert not (samples.masks[:, :, : width // 2] > 1).any()
+    assert (samples.masks == 1).any((1, 2)).all()
+
+
+def test_echo_shapes_look_the_same_whatever_the_cue():
+    samples = worlds.echo(300, noise=0)
+    warm, cold = (samples.images[samples.masks == label].mean(0) for label in (2, 3))
+    np.testing.assert_allclose(warm, cold, atol=0.03)
+
+
+@pytest.mark.parametrize(
+    ("make", "arguments", "message"),
+    [
+        (worlds.streets, {"count": 0}, "count is 0"),
+        (worlds.echo, {"count": 1.5}, "count is 1.5"),
+        (worlds.streets, {"seed": -1}, "seed is -1"),
+        (worlds.streets, {"size": 31}, "size is 31.*32 or more"),
+        (worlds.digits, {"size": (96, 8)}, r"size is \(96, 8\)"),
+        (worlds.digits, {"size": (96,)}, r"size is \(96,\)"),
+        (worlds.streets, {"density": 2.1}, "density is 2.1.*between 0 and 2"),
+        (worlds.streets, {"noise": -0.1}, "noise is -0.1"),
+        (worlds.streets, {"noise": float("nan")}, "noise is nan"),
+        (worlds.streets, {"light": (0.9, 0.2)}, r"light is \(0.9, 0.2\)"),
+        (worlds.streets, {"light": 0.5}, "light is 0.5"),
+        (worlds.streets, {"scale_range": 0.5}, "scale_range is 0.5.*between 1 and 16"),
+        (worlds.streets, {"look_alike": 2}, "look_alike is 2"),
+        (worlds.streets, {"rarity": -1}, "rarity is -1"),
+        (worlds.digits, {"split": "val"}, "split is 'val'"),
+        (worlds.digits, {"number": (0, 3)}, r"number is \(0, 3\)"),
+        (worlds.digits, {"number": (1.5, 3)}, r"number is \(1.5, 3\).*whole"),
+        (worlds.digits, {"scale": (0.2, 1.5)}, r"scale is \(0.2, 1.5\)"),
+        (worlds.digits, {"texture": 3}, "texture is 3"),
+        (worlds.digit_crops, {"size": 8}, "size is 8"),
+        (worlds.digit_crops, {"split": ""}, "split is ''"),
+        (worlds.echo, {"distance": 0.6}, "distance is 0.6.*between 0.1 and 0.45"),
+        (worlds.echo, {"number": (2, 7)}, r"number is \(2, 7\).*from 1 to 6"),
+    ],
+)
+def test_errors_name_the_argument(make, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        make(**({"count": 1} | arguments))
