@@ -2,9 +2,11 @@
 
 from keras import ops
 
+from segbook.confusion import count_values
 from segbook.maskloss import MaskLoss, register
 
 TINY = 1e-7  # keeps the slope of a power finite at 0
+BINS = 2**14  # of the errors in `LovaszSoftmax`
 
 
 def weighted_mean(values, weight):
@@ -229,7 +231,10 @@ class Dice(MaskLoss):
 class LovaszSoftmax(MaskLoss):
     """The Lovász extension of one minus IoU, the mean over the classes in the batch's labels.
 
-    Berman et al. 2018, equations 8 to 11, over all pixels of the batch, as the authors' code.
+    Berman et al. 2018, equations 8 to 11, over all pixels of the batch. The paper sorts the errors;
+    here they are counted in `BINS` equal steps, and the errors in one step tie. That takes linear
+    time, compiles well, gives equal errors equal gradients, and changes the loss by less than
+    1 / BINS.
 
     Args:
         ignore_label: The label of void pixels.
@@ -252,30 +257,34 @@ class LovaszSoftmax(MaskLoss):
     def value(self, labels, logits, weight):
         """Average the loss over the classes in the labels."""
         num_classes = logits.shape[-1]
-        valid = ops.reshape(weight, (1, -1))
-        classes = ops.reshape(ops.arange(num_classes, dtype="int32"), (-1, 1))
-        truth = ops.cast(ops.reshape(labels, (1, -1)) == classes, "float32") * valid
-        probabilities = ops.reshape(ops.softmax(logits), (-1, num_classes))
-        errors = ops.abs(truth - ops.transpose(probabilities)) * valid
-        order = ops.argsort(-errors, axis=-1)
-        slopes = jaccard_slopes(ops.take_along_axis(truth, order, axis=-1))
-        loss = ops.sum(ops.take_along_axis(errors, order, axis=-1) * slopes, axis=-1)
-        return mean_of_present(loss, ops.sum(truth, axis=-1), self.class_weights)
+        truth = ops.one_hot(labels, num_classes)
+        errors = ops.abs(truth - ops.softmax(logits))
+        # Each pixel has one cell a class in a table (truth, class, bin), largest errors first.
+        bins = ops.minimum(ops.cast((1 - errors) * BINS, "int32"), BINS - 1)
+        rows = ops.cast(truth, "int32") * num_classes + ops.arange(num_classes, dtype="int32")
+        cells = 2 * num_classes * BINS
+        cell = ops.where(ops.expand_dims(weight, -1) > 0, rows * BINS + bins, cells)
+        counts = count_values(ops.reshape(cell, (-1,)), cells + 1)
+        added, missed = ops.unstack(ops.reshape(counts[:cells], (2, num_classes, BINS)), 2)
+        slopes = ops.append(jaccard_slopes(added, missed), 0.0)
+        loss = ops.sum(errors * ops.take(slopes, cell), axis=(0, 1, 2))
+        return mean_of_present(loss, ops.sum(missed, axis=-1), self.class_weights)
 
 
-def jaccard_slopes(truth):
-    """Give how much one minus IoU grows with each next wrong pixel.
+def jaccard_slopes(added, missed):
+    """Give how much one minus IoU grows with each wrong pixel, when bins go wrong in turn.
 
     Args:
-        truth: float32 `(C, pixels)`: 1 where the pixel is of the class, largest error first.
+        added: int32 `(C, bins)`: pixels that are not of the class.
+        missed: int32 `(C, bins)`: pixels of the class; in a bin they go wrong first.
 
     Returns:
-        float32 `(C, pixels)`: the Lovász extension's gradient (Berman et al. 2018, equation 9).
+        float32 `(2, C, bins)`: the growth for each added pixel, and for each missed one: the
+        gradient of the Lovász extension (Berman et al. 2018, equation 9).
     """
-    size = ops.sum(truth, axis=-1, keepdims=True)
-    intersection = size - ops.cumsum(truth, axis=-1)
-    union = size + ops.cumsum(1 - truth, axis=-1)
-    # The difference of neighbouring Jaccard losses, without its rounding error.
-    missed = 1 / union
-    added = intersection / (union * ops.maximum(union - 1, 1.0))
-    return ops.where(truth > 0, missed, added)
+    size = ops.sum(missed, axis=-1, keepdims=True)
+    intersection = ops.cast(size - ops.cumsum(missed, axis=-1), "float32")
+    union = size + ops.cumsum(added, axis=-1)
+    before = ops.cast(ops.maximum(union - added, 1), "float32")
+    after = ops.cast(ops.maximum(union, 1), "float32")
+    return ops.stack([intersection / (before * after), 1 / before])

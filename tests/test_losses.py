@@ -8,6 +8,7 @@ from backends import compilers, gradients
 from keras import ops
 
 from segbook.losses import (
+    BINS,
     CrossEntropy,
     Dice,
     Focal,
@@ -183,6 +184,27 @@ def test_lovasz_is_the_convex_closure_of_the_jaccard_loss(seed):
         for c in (0, 1)
     ]
     assert value(LovaszSoftmax(), mask, logits) == pytest.approx(np.mean(closures), rel=1e-5)
+
+
+@pytest.mark.parametrize("scale", [0.3, 3, 30])
+def test_lovasz_in_bins_is_close_to_sorting(scale):
+    mask, logits = data((4, 80, 80), classes=5, absent=(3,), void=0, scale=scale)
+    mask[:, 3:5, 7] = 1
+    expected, by_probability = references.lovasz_of_many(mask, logits)
+    assert value(LovaszSoftmax(), mask, logits) == pytest.approx(expected, abs=1 / BINS, rel=1e-4)
+    p = np.exp(references.log_softmax(logits.astype("float64"))).reshape(-1, 5)
+    by_logit = p * (by_probability - (p * by_probability).sum(axis=-1, keepdims=True))
+    found = gradient(LovaszSoftmax(), mask, logits).reshape(-1, 5)
+    assert np.abs(found - by_logit).max() < 0.01 * np.abs(by_logit).max()
+
+
+def test_lovasz_gives_equal_pixels_equal_gradients():
+    mask = np.array([[[0, 1, 0, 1, 1, 0]]], "uint8")
+    logits = np.array([[[[0, 1], [0, 1], [0, 1], [2, 0], [2, 0], [3, 0]]]], "float32")
+    found = gradient(LovaszSoftmax(), mask, logits)[0, 0]
+    np.testing.assert_array_equal(found[0], found[2])
+    np.testing.assert_array_equal(found[3], found[4])
+    assert np.abs(found[0] - found[3]).max() > 0
 
 
 def test_lovasz_at_the_corners_is_one_minus_iou():
