@@ -18,6 +18,8 @@ from segbook.datasets.resize import Frame
 from segbook.samples import Samples, Task
 from segbook.validation import refuse
 
+CACHED = "pictures.npy", "masks.npy"
+
 
 @dataclass(frozen=True)
 class Files:
@@ -162,30 +164,32 @@ def _check_pair(picture_path, mask_path, picture, mask):
 
 def _cached(files, frame, shapes, cache):
     """Open the decoded arrays, uint8, and write them first if they are not there."""
-    folder = (
-        cache / f"{files.what.lower().replace(' ', '-')}-{_text(frame.size)}-{_key(files, frame)}"
-    )
-    names = "pictures.npy", "masks.npy"
+    name = f"{files.what.lower().replace(' ', '-')}-{_text(frame.size)}-{_key(files, frame)}"
+    folder = cache / name
     if not folder.exists():
-        unfinished = folder.with_name(f"{folder.name}.{os.getpid()}.part")
+        unfinished = cache / f"{name}.{os.getpid()}.part"
         unfinished.mkdir(parents=True, exist_ok=True)
         try:
-            pictures, masks = (
-                np.lib.format.open_memmap(unfinished / name, "w+", np.uint8, shape)
-                for name, shape in zip(names, shapes, strict=True)
-            )
-
-            def store(i, picture, mask):
-                pictures[i], masks[i] = picture, mask
-
-            _read_all(files, frame, store)
-            pictures.flush()
-            masks.flush()
+            _write(files, frame, shapes, unfinished)
             with contextlib.suppress(OSError):  # another process was faster
                 unfinished.rename(folder)
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
-    return tuple(np.load(folder / name, mmap_mode="r") for name in names)
+    return tuple(np.load(folder / name, mmap_mode="r") for name in CACHED)
+
+
+def _write(files, frame, shapes, folder):
+    pictures, masks = (
+        np.lib.format.open_memmap(folder / name, "w+", np.uint8, shape)
+        for name, shape in zip(CACHED, shapes, strict=True)
+    )
+
+    def store(i, picture, mask):
+        pictures[i], masks[i] = picture, mask
+
+    _read_all(files, frame, store)
+    pictures.flush()
+    masks.flush()
 
 
 def _key(files, frame):
