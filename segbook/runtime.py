@@ -37,10 +37,14 @@ def import_keras_quietly() -> None:
     if "keras" in sys.modules:
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # Python code of TensorFlow warns, for example, of every new input size that it compiles for.
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     with _stderr_of_native_code_held_back():
-        import keras  # noqa: F401
+        import keras
+
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        # It warns, for example, of every new size of input that it compiles for.
+        tf.get_logger().setLevel(logging.ERROR)
 
 
 def start(seed: int = 0) -> str:
