@@ -87,9 +87,9 @@ class CrossEntropy(MaskLoss):
 class Focal(MaskLoss):
     """Cross-entropy times `(1 - p)^gamma`, p the probability of the true class.
 
-    Lin et al. 2017, equation 5, with the softmax instead of one sigmoid a class, so that gamma 0 is
+    Lin et al. 2017, equation 4, with the softmax instead of one sigmoid a class, so that gamma 0 is
     the cross-entropy; averaged over the labelled pixels, not divided by the number of objects. The
-    paper's alpha is `class_weights`; they enter as in `CrossEntropy`.
+    paper's alpha (equation 5) is `class_weights`; they enter as in `CrossEntropy`.
 
     Args:
         gamma: How much less easy pixels count, at least 0.
@@ -167,7 +167,7 @@ class Tversky(MaskLoss):
         alpha: The weight of false positives.
         beta: The weight of false negatives.
         gamma: Each class's loss is raised to 1 / gamma: the focal Tversky loss (Abraham and Khan
-            2019, equation 4, best at 4/3); 1 for the plain one.
+            2019, equation 4, best at 4/3, where alpha and beta trade names); 1 for the plain one.
         ignore_label: The label of void pixels.
         class_weights: One number a class for the mean over classes, or None.
         name: The loss's name.
@@ -231,10 +231,10 @@ class Dice(MaskLoss):
 class LovaszSoftmax(MaskLoss):
     """The Lovász extension of one minus IoU, the mean over the classes in the batch's labels.
 
-    Berman et al. 2018, equations 8 to 11, over all pixels of the batch. The paper sorts the errors;
-    here they are counted in `BINS` equal steps, and the errors in one step tie. That takes linear
-    time, compiles well, gives equal errors equal gradients, and changes the loss by less than
-    1 / BINS.
+    Berman et al. 2018, equations 8, 9 and 11, over all pixels of the batch. The paper sorts the
+    errors; here they are counted in `BINS` equal steps, and the errors in one step tie. That takes
+    linear time, compiles well, gives equal errors equal gradients, and lowers each class's loss by
+    less than 1 / BINS.
 
     Args:
         ignore_label: The label of void pixels.

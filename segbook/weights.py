@@ -40,9 +40,10 @@ def class_frequencies(masks, num_classes, ignore_label=255):
 
 
 def median_frequency_weights(masks, num_classes, ignore_label=255):
-    """Weigh classes by the median class frequency over their own (Eigen and Fergus 2015, 6.3.2).
+    """Weigh classes by the median class frequency over their own (Eigen and Fergus 2015).
 
-    The frequency of a class is its share of the pixels of the pictures that show it.
+    The frequency of a class is its share of the pixels of the pictures that show it. SegNet's
+    class balancing.
 
     Args:
         masks: An iterable of integer masks `(h, w)`, such as `samples.masks` `(n, h, w)`.
