@@ -242,7 +242,7 @@ def mobilenet_v2(input_shape=(None, None, 3), weights=None, output_stride=32):
 def xception(input_shape=(None, None, 3), weights=None, output_stride=32):
     """Make the Xception of `keras.applications` (Chollet, 2017), dilated on request.
 
-    Its first convolutions have no padding, so features at stride 2 are 2 samples smaller than half
+    Its first convolutions have no padding, so features at stride 2 are 3 samples smaller than half
     the picture. This is Chollet's network, not DeepLab v3+'s, which has more layers and strides in
     place of pooling.
 
@@ -385,7 +385,11 @@ def _check_output_stride(output_stride, allowed, name):
     if output_stride not in allowed:
         raise ValueError(
             f"output_stride={output_stride!r} of {name} must be one of {allowed}."
-            + ("" if 8 in allowed else " For a smaller one choose a ResNet, VGG or MobileNetV2.")
+            + (
+                ""
+                if 8 in allowed
+                else " For a smaller one choose a ResNet, VGG, Xception or MobileNetV2."
+            )
         )
 
 

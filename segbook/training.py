@@ -109,7 +109,8 @@ class LayerwiseSGD(keras.optimizers.SGD):
 
     Args:
         factors: Factor on the learning rate by a part of a variable's path, such as the name of its
-            layer; the first part that occurs in the path counts. Others have factor 1.
+            layer; the first part that occurs in the path counts. Others have factor 1. Clipping
+            sees gradients that are scaled already; weight decay is not scaled.
         **kwargs: Arguments of `keras.optimizers.SGD`.
 
     Raises:
@@ -123,10 +124,28 @@ class LayerwiseSGD(keras.optimizers.SGD):
                 raise ValueError(f"factors[{part!r}]={factor} must be 0 or more.")
         self.factors = dict(factors)
 
-    def update_step(self, gradient, variable, learning_rate):
-        """Update one variable with its layer's learning rate."""
+    def build(self, variables):
+        """Note each variable's factor."""
+        super().build(variables)
+        self.scales = [self._factor(variable) for variable in variables]
+
+    def _factor(self, variable):
         matches = (factor for part, factor in self.factors.items() if part in variable.path)
-        super().update_step(gradient, variable, learning_rate * next(matches, 1.0))
+        return next(matches, 1.0)
+
+    def apply(self, grads, trainable_variables=None):
+        """Update the variables, each with its layer's learning rate."""
+        if trainable_variables is None:
+            scales = self.scales
+        else:
+            trainable_variables = list(trainable_variables)
+            scales = [self._factor(variable) for variable in trainable_variables]
+        # The step is linear in the gradients so far, so scaling them scales the learning rate.
+        scaled = [
+            grad if grad is None else grad * ops.cast(scale, grad.dtype)
+            for grad, scale in zip(grads, scales, strict=True)
+        ]
+        super().apply(scaled, trainable_variables)
 
     def get_config(self):
         """Return the configuration of the optimizer."""

@@ -23,7 +23,7 @@ def shake(model, scale=0.05, seed=0):
     rng = np.random.default_rng(seed)
     for weight in model.trainable_variables:
         noise = rng.normal(0, scale, weight.shape)
-        weight.assign(ops.convert_to_numpy(weight) + noise.astype("float32"))
+        weight.assign(weight.numpy() + noise.astype("float32"))
     return model
 
 
@@ -90,7 +90,7 @@ def check_gradients(model, size=(33, 33), still=()):
         total = 0.0
         for y in keras.tree.flatten(model(x, training=True)):
             weights = rng.normal(size=tuple(y.shape)).astype("float32")
-            total = total + ops.sum(ops.cast(y, "float32") * weights)
+            total = total + ops.sum(ops.multiply(ops.cast(y, "float32"), weights))
         return total
 
     for weight, gradient in zip(
@@ -103,12 +103,12 @@ def check_gradients(model, size=(33, 33), still=()):
             assert np.abs(gradient).max() > 0, f"no gradient reaches {weight.path}"
 
 
-def check_learns(model, size=(33, 33), steps=2, rate=1e-3):
+def check_learns(model, size=(33, 33), steps=2):
     """A few steps on one batch lower the loss on that batch."""
     x = picture(*size, model.input_shape[-1])
     classes = keras.tree.flatten(model.output)[0].shape[-1]
     mask = (x[..., 0] * classes).astype("int32")
-    model.compile(keras.optimizers.SGD(rate), _losses(model))
+    model.compile(keras.optimizers.Adam(1e-3), _losses(model))
     targets = [mask for _ in model.outputs]
     targets = targets[0] if len(targets) == 1 else targets
     losses = [float(np.ravel(model.train_on_batch(x, targets))[0]) for _ in range(steps + 1)]

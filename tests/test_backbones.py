@@ -1,4 +1,6 @@
-"""Backbones: strides, sizes, parameters, and what keras.applications computes."""
+"""Backbones: strides, sizes, parameters, dilation, and what keras.applications computes."""
+
+import functools
 
 import harness
 import keras
@@ -10,6 +12,22 @@ from segbook import backbones
 
 STRIDES = (2, 4, 8, 16, 32)
 
+# What keras.applications counts without its classifier, and its preprocessing.
+PUBLISHED = {
+    "vgg16": (14_714_688, keras.applications.vgg16.preprocess_input),
+    "resnet50": (23_587_712, keras.applications.resnet.preprocess_input),
+    "resnet101": (42_658_176, keras.applications.resnet.preprocess_input),
+    "mobilenet_v2": (2_257_984, keras.applications.mobilenet_v2.preprocess_input),
+    "xception": (20_861_480, keras.applications.xception.preprocess_input),
+    "efficientnet_b0": (4_049_571, keras.applications.efficientnet.preprocess_input),
+    "densenet121": (7_037_504, keras.applications.densenet.preprocess_input),
+}
+
+
+@functools.cache
+def built(name):
+    return backbones.BUILDERS[name]()
+
 
 @pytest.mark.parametrize(
     ("build", "channels"),
@@ -17,6 +35,7 @@ STRIDES = (2, 4, 8, 16, 32)
         (lambda: backbones.small_encoder(width=4), (4, 8, 16, 32, 32)),
         (lambda: backbones.vgg(width=2), (2, 4, 8, 16, 16)),
         (lambda: backbones.vgg(width=2, normalize=True), (2, 4, 8, 16, 16)),
+        (lambda: built("resnet50"), (64, 256, 512, 1024, 2048)),
     ],
 )
 def test_features_have_ceil_sizes_at_strides_2_to_32(build, channels):
@@ -26,51 +45,143 @@ def test_features_have_ceil_sizes_at_strides_2_to_32(build, channels):
     assert [f.shape for f in features] == expected
 
 
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_backbone_has_the_published_parameters_and_preprocessing(name):
+    parameters, preprocess = PUBLISHED[name]
+    model = built(name)
+    assert model.count_params() == parameters
+    sizes = [tuple(x.shape[1:3]) for x in model(harness.picture(64, 96, batch=1))]
+    for (height, width), stride in zip(sizes, STRIDES, strict=True):
+        assert abs(height - 64 / stride) <= 3
+        assert abs(width - 96 / stride) <= 3
+
+    image = harness.picture(4, 5)
+    prepared = model.get_layer("preprocessing")(image)
+    expected = preprocess(255 * image)
+    np.testing.assert_allclose(ops.convert_to_numpy(prepared), expected, rtol=1e-4, atol=1e-3)
+
+
+def test_vgg16_equals_keras_applications():
+    theirs = keras.applications.VGG16(include_top=False, weights=None)
+    theirs.set_weights(built("vgg16").get_weights())
+    x = harness.picture(64, 96, batch=1)
+    prepared = keras.applications.vgg16.preprocess_input(255 * x)
+    expected = ops.convert_to_numpy(theirs(prepared))
+    features = harness.outputs(built("vgg16"), x)[-1]
+    np.testing.assert_allclose(features, expected, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "output_stride", "first"),
+    [
+        ("small", 16, 0),
+        ("small", 8, 0),
+        ("resnet50", 16, 0),
+        ("resnet50", 8, 0),
+        # Its padded, strided convolution looks one sample ahead, and so does each sample kept.
+        ("mobilenet_v2", 16, 1),
+        ("mobilenet_v2", 8, 3),
+        ("xception", 16, 0),
+        ("xception", 8, 0),
+    ],
+)
+def test_dilated_features_equal_the_strided_ones_where_both_are(name, output_stride, first):
+    if name == "small":
+        strided = backbones.small_encoder(width=4)
+        dilated = backbones.small_encoder(width=4, output_stride=output_stride)
+    else:
+        strided = built(name)
+        dilated = backbones.BUILDERS[name](output_stride=output_stride)
+    dilated.set_weights(strided.get_weights())
+    x = harness.picture(64, 96, batch=1)
+    expected, dense = harness.outputs(strided, x)[-1], harness.outputs(dilated, x)[-1]
+    step = 32 // output_stride
+    assert dense.shape[1:3] == (64 // output_stride, 96 // output_stride)
+    sampled = dense[:, first::step, first::step]
+    np.testing.assert_allclose(sampled, expected, rtol=1e-3, atol=1e-5 * np.abs(expected).max())
+
+
+def test_multi_grid_multiplies_the_dilation_of_the_last_stage():
+    model = backbones.resnet50(output_stride=16, multi_grid=(1, 2, 4))
+    rates = [model.get_layer(f"conv5_block{i}_2_conv").dilation_rate[0] for i in (1, 2, 3)]
+    assert rates == [2, 4, 8]
+    assert model.get_layer("conv4_block6_2_conv").dilation_rate == (1, 1)
+
+
+def test_dilated_vgg_is_that_of_deeplab():
+    model = backbones.vgg(width=2, output_stride=8, pool_size=3)
+    features = harness.outputs(model, harness.picture(65, 97, batch=1))
+    assert [f.shape[1:3] for f in features] == [(33, 49), (17, 25), (9, 13), (9, 13), (9, 13)]
+    assert model.get_layer("block5_conv1").dilation_rate == (2, 2)
+    assert model.get_layer("block4_conv1").dilation_rate == (1, 1)
+
+
 def test_small_encoder_saves_and_every_weight_has_a_gradient(tmp_path):
-    model = backbones.small_encoder(width=4)
+    model = backbones.small_encoder(width=4, output_stride=8)
     harness.check_round_trip(model, tmp_path)
     harness.check_gradients(model)
 
 
-def test_vgg16_equals_keras_applications():
-    ours = backbones.vgg16()
-    theirs = keras.applications.VGG16(include_top=False, weights=None)
-    assert ours.count_params() == theirs.count_params() == 14_714_688
-    theirs.set_weights(ours.get_weights())
-    x = harness.picture(64, 96, batch=1)
-    prepared = keras.applications.vgg16.preprocess_input(255 * x)
-    expected = ops.convert_to_numpy(theirs(prepared))
-    np.testing.assert_allclose(harness.outputs(ours, x)[-1], expected, rtol=1e-3, atol=1e-3)
+def test_a_dilated_backbone_saves(tmp_path):
+    model = backbones.mobilenet_v2(output_stride=8)
+    harness.check_round_trip(model, tmp_path)
 
 
-def test_weights_need_three_channels():
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_weights_need_three_channels(name):
     with pytest.raises(ValueError, match=r"has 4 channels.*need 3 \(RGB\)"):
-        backbones.vgg16((None, None, 4), weights="imagenet")
+        backbones.BUILDERS[name]((None, None, 4), weights="imagenet")
 
 
-def test_no_network_says_what_to_do(monkeypatch):
+@pytest.mark.parametrize(("name", "keras_name"), [("vgg16", "VGG16"), ("resnet50", "ResNet50")])
+def test_no_network_says_what_to_do(monkeypatch, name, keras_name):
     def refuse(**kwargs):
         raise Exception("URL fetch failure on https://somewhere: None -- no route to host")
 
-    monkeypatch.setattr(keras.applications, "VGG16", refuse)
+    monkeypatch.setattr(keras.applications, keras_name, refuse)
     with pytest.raises(ConnectionError, match="weights=None for random weights"):
-        backbones.vgg16(weights="imagenet")
+        backbones.BUILDERS[name](weights="imagenet")
 
 
 @pytest.mark.parametrize(
-    ("backbone", "weights", "message"),
+    ("name", "arguments", "message"),
     [
-        ("resnet5", None, "backbone='resnet5' is unknown; it must be one of"),
-        (
-            lambda: keras.Sequential([keras.Input((8, 8, 3)), keras.layers.ReLU()]),
-            None,
-            "has 1 outputs; it must have",
-        ),
-        (lambda: backbones.small_encoder(width=2), "imagenet", "is for a backbone given by name"),
+        ("small_encoder", {"output_stride": 4}, r"output_stride=4 of small_encoder must be one of"),
+        ("vgg", {"output_stride": 64}, r"output_stride=64 of vgg must be one of \(32, 16, 8\)"),
+        ("resnet50", {"output_stride": 4}, "output_stride=4 of resnet50 must be one of"),
+        ("resnet50", {"multi_grid": (1, 2)}, r"multi_grid=\(1, 2\) must be three factors"),
+        ("mobilenet_v2", {"output_stride": 4}, "output_stride=4 of mobilenet_v2 must be one of"),
+        ("xception", {"output_stride": 4}, "output_stride=4 of xception must be one of"),
+        ("efficientnet_b0", {"output_stride": 16}, "choose a ResNet, VGG, Xception or MobileNetV2"),
+        ("densenet121", {"output_stride": 8}, r"must be one of \(32,\)"),
     ],
 )
-def test_backbones_that_do_not_fit(backbone, weights, message):
+def test_arguments_that_do_not_fit(name, arguments, message):
     with pytest.raises(ValueError, match=message):
-        backbones.get_backbone(
-            backbone if isinstance(backbone, str) else backbone(), weights=weights
-        )
+        getattr(backbones, name)(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("backbone", "arguments", "message"),
+    [
+        (lambda: "resnet5", {}, "backbone='resnet5' is unknown; it must be one of vgg16, resnet50"),
+        (
+            lambda: keras.Sequential([keras.Input((8, 8, 3)), keras.layers.ReLU()]),
+            {},
+            "has 1 outputs; it must have",
+        ),
+        (
+            lambda: backbones.small_encoder(width=2),
+            {"weights": "imagenet"},
+            "is for a backbone given by name",
+        ),
+        (
+            lambda: backbones.small_encoder((96, 96, 3), width=2),
+            {"output_stride": 8},
+            r"built with 32\. Build it with output_stride=8",
+        ),
+    ],
+)
+def test_backbones_that_do_not_fit(backbone, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        backbones.get_backbone(backbone(), **arguments)

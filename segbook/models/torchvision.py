@@ -14,7 +14,8 @@ Converting published weights is a renaming and a transposition. Build the model 
 | `head`, `head_bn`, `score` | `classifier.1`, `classifier.2`, `classifier.4` |
 | `auxiliary_head`, `..._bn`, `auxiliary_score` | `aux_classifier.0`, `.1`, `.4` |
 | `kernel`, of shape `(h, w, in, out)` | `weight`, of shape `(out, in, h, w)` |
-| `gamma`, `beta`, `moving_mean`, `moving_variance` | `weight`, `bias`, `running_mean`, `running_var` |
+| `gamma`, `beta` | `weight`, `bias` |
+| `moving_mean`, `moving_variance` | `running_mean`, `running_var` |
 
 Three things differ. The convolutions of the ResNet of `keras.applications` have a bias, which is
 zero in torchvision. Their stride is in the first 1x1 convolution of a stage, in torchvision in the

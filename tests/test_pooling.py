@@ -1,0 +1,135 @@
+"""Pooling against NumPy loops."""
+
+import harness
+import keras
+import numpy as np
+import pytest
+from backends import compilers
+from keras import ops
+
+from segbook import pooling
+
+
+def features(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape).astype("float32")
+
+
+def pool_reference(x):
+    """Maxima of 2x2 windows and their places, by a loop; odd sizes are completed."""
+    batch, height, width, channels = x.shape
+    shape = (batch, -(-height // 2), -(-width // 2), channels)
+    values, indices = np.zeros(shape, "float32"), np.zeros(shape, int)
+    for n, i, j, c in np.ndindex(shape):
+        window = x[n, 2 * i : 2 * i + 2, 2 * j : 2 * j + 2, c]
+        values[n, i, j, c] = window.max()
+        row, column = np.unravel_index(window.argmax(), window.shape)
+        indices[n, i, j, c] = 2 * row + column
+    return values, indices
+
+
+@pytest.mark.parametrize(("height", "width"), [(6, 8), (5, 7), (6, 7), (1, 1)])
+def test_max_pool_with_indices_equals_a_loop(height, width):
+    x = features(3, height, width, 2)
+    values, indices = pooling.MaxPoolWithIndices()(x)
+    expected = pool_reference(x)
+    np.testing.assert_array_equal(ops.convert_to_numpy(values), expected[0])
+    np.testing.assert_array_equal(ops.convert_to_numpy(indices), expected[1])
+
+
+def test_unpool_keeps_every_maximum_in_its_place():
+    x = features(3, 6, 8, 2)
+    unpooled = pooling.MaxUnpool()(list(pooling.MaxPoolWithIndices()(x)))
+    values, indices = pool_reference(x)
+    expected = np.zeros_like(x)
+    for n, i, j, c in np.ndindex(values.shape):
+        row, column = divmod(indices[n, i, j, c], 2)
+        expected[n, 2 * i + row, 2 * j + column, c] = values[n, i, j, c]
+    np.testing.assert_array_equal(ops.convert_to_numpy(unpooled), expected)
+    assert (expected == x).sum() == values.size
+
+
+@pytest.mark.parametrize("way", compilers().values(), ids=compilers().keys())
+def test_pool_and_unpool_compile(way):
+    pool, unpool = pooling.MaxPoolWithIndices(), pooling.MaxUnpool()
+    x = ops.convert_to_tensor(features(2, 5, 7, 3))
+    pool(x)
+    unpooled = way(lambda x: unpool(list(pool(x))))(x)
+    assert tuple(unpooled.shape) == (2, 6, 8, 3)
+
+
+@pytest.mark.parametrize("size", [2, 3])
+def test_dilated_pooling_samples_to_strided_pooling(size):
+    x = features(2, 8, 12, 3)
+    strided = keras.layers.MaxPooling2D(size, 2, padding="same")(x)
+    dense = ops.convert_to_numpy(pooling.DilatedMaxPooling(size, 1)(x))
+    np.testing.assert_array_equal(dense[:, ::2, ::2], ops.convert_to_numpy(strided))
+    again = keras.layers.MaxPooling2D(size, 2, padding="same")(strided)
+    dense = ops.convert_to_numpy(pooling.DilatedMaxPooling(size, 2)(dense))
+    np.testing.assert_array_equal(dense[:, ::4, ::4], ops.convert_to_numpy(again))
+
+
+@pytest.mark.parametrize("bins", [1, 2, 3, 6])
+@pytest.mark.parametrize(("height", "width"), [(12, 6), (7, 13), (5, 4)])
+def test_adaptive_average_equals_a_loop(bins, height, width):
+    x = features(2, height, width, 3)
+    expected = np.zeros((2, bins, bins, 3))
+    for i, j in np.ndindex(bins, bins):
+        rows = slice(i * height // bins, -(-(i + 1) * height // bins))
+        columns = slice(j * width // bins, -(-(j + 1) * width // bins))
+        expected[:, i, j] = x[:, rows, columns].mean((1, 2))
+    averages = ops.convert_to_numpy(pooling.AdaptiveAveragePooling(bins)(x))
+    np.testing.assert_allclose(averages, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_aspp_has_the_parameters_of_torchvision():
+    x = keras.Input((None, None, 2048))
+    model = keras.Model(x, pooling.aspp(x))
+    assert harness.count(model) == (15_535_104, 15_538_176)
+
+
+@pytest.mark.parametrize("rates", [(), (0, 6), (6.0,), (-1,)])
+@pytest.mark.parametrize(
+    "build", [lambda x, r: pooling.aspp(x, 4, r), lambda x, r: pooling.aspp_sum(x, 4, r)]
+)
+def test_rates_that_do_not_fit(build, rates):
+    with pytest.raises(ValueError, match=r"rates=.* must be positive integers"):
+        build(keras.Input((None, None, 8)), rates)
+
+
+def test_image_pooling_of_one_picture_in_training_forgets_the_picture():
+    """Batch norm over one value a channel: torchvision's issue 2151."""
+    x = keras.Input((None, None, 4))
+    model = harness.shake(keras.Model(x, pooling.image_pooling(x, 5)), 1.0)
+    one, other = features(1, 6, 6, 4), features(1, 6, 6, 4, seed=1)
+    training = [ops.convert_to_numpy(model(p, training=True)) for p in (one, other)]
+    np.testing.assert_allclose(*training, atol=1e-5)
+    both = ops.convert_to_numpy(model(np.concatenate([one, other]), training=True))
+    assert np.abs(both[0] - both[1]).max() > 0.1
+
+
+def test_pyramid_pooling_keeps_the_features_and_adds_as_many():
+    x = keras.Input((None, None, 8))
+    model = keras.Model(x, pooling.pyramid_pooling(x, (1, 2)))
+    picture = features(2, 9, 7, 8)
+    y = ops.convert_to_numpy(model(picture))
+    assert y.shape == (2, 9, 7, 16)
+    np.testing.assert_array_equal(y[..., :8], picture)
+
+
+BLOCKS = {
+    "index pooling": lambda x: pooling.MaxUnpool()(list(pooling.MaxPoolWithIndices()(x))),
+    "dilated pooling": lambda x: pooling.DilatedMaxPooling(3, 2)(x),
+    "image pooling": lambda x: pooling.image_pooling(x, 4),
+    "pyramid": lambda x: pooling.pyramid_pooling(x, (1, 2)),
+    "aspp sum": lambda x: pooling.aspp_sum(x, 3, (1, 2), hidden=4, dropout=0.0),
+    "aspp": lambda x: pooling.aspp(x, 4, (1, 2), dropout=0.0),
+    "separable aspp": lambda x: pooling.aspp(x, 4, (1, 2), separable=True, dropout=0.0),
+}
+
+
+@pytest.mark.parametrize("block", BLOCKS.values(), ids=BLOCKS.keys())
+def test_blocks_save_and_pass_gradients(block, tmp_path):
+    x = keras.Input((None, None, 3))
+    model = keras.Model(x, block(keras.layers.Conv2D(8, 1)(x)))
+    harness.check_round_trip(model, tmp_path, size=(9, 7))
+    harness.check_gradients(model, size=(9, 7))
