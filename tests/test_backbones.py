@@ -45,6 +45,7 @@ def test_features_have_ceil_sizes_at_strides_2_to_32(build, channels):
     assert [f.shape for f in features] == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_backbone_has_the_published_parameters_and_preprocessing(name):
     parameters, preprocess = PUBLISHED[name]
@@ -61,6 +62,7 @@ def test_backbone_has_the_published_parameters_and_preprocessing(name):
     np.testing.assert_allclose(ops.convert_to_numpy(prepared), expected, rtol=1e-4, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_vgg16_equals_keras_applications():
     theirs = keras.applications.VGG16(include_top=False, weights=None)
     theirs.set_weights(built("vgg16").get_weights())
@@ -71,6 +73,7 @@ def test_vgg16_equals_keras_applications():
     np.testing.assert_allclose(features, expected, rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "output_stride", "first"),
     [
@@ -101,6 +104,7 @@ def test_dilated_features_equal_the_strided_ones_where_both_are(name, output_str
     np.testing.assert_allclose(sampled, expected, rtol=1e-3, atol=1e-5 * np.abs(expected).max())
 
 
+@pytest.mark.slow
 def test_multi_grid_multiplies_the_dilation_of_the_last_stage():
     model = backbones.resnet50(output_stride=16, multi_grid=(1, 2, 4))
     rates = [model.get_layer(f"conv5_block{i}_2_conv").dilation_rate[0] for i in (1, 2, 3)]
@@ -122,6 +126,7 @@ def test_small_encoder_saves_and_every_weight_has_a_gradient(tmp_path):
     harness.check_gradients(model)
 
 
+@pytest.mark.slow
 def test_a_dilated_backbone_saves(tmp_path):
     model = backbones.mobilenet_v2(output_stride=8)
     harness.check_round_trip(model, tmp_path)

@@ -120,6 +120,7 @@ def test_models_for_a_laptop_have_less_than_a_million_parameters(build):
     assert 400_000 < build(9).count_params() < 1_000_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("stride", "parameters"), [(32, 136_152_917), (16, 134_815_994), (8, 134_489_759)]
 )
@@ -154,6 +155,7 @@ def test_encoders_that_round_sizes_down_fit_too(name):
     harness.check_sizes(fcn(3, 8, name, fc_width=8))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("channels", "classes", "arguments", "parameters"),
     [
@@ -186,6 +188,7 @@ def test_valid_unet_crops_its_skips_to_the_same_place():
     np.testing.assert_allclose(first[:, 4:, 4:], second[:, :-4, :-4], rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_segnet_has_the_parameters_of_the_paper():
     model = segnet(11)
     trainable, every = harness.count(model)
@@ -196,6 +199,7 @@ def test_segnet_has_the_parameters_of_the_paper():
     assert (trainable, every) == (29_449_355, 29_465_227)
 
 
+@pytest.mark.slow
 def test_deeplab_v1_has_the_parameters_of_the_paper():
     assert deeplab_v1(21).count_params() == 20_505_429
 
@@ -209,6 +213,7 @@ def without_biases(model):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("backbone", "auxiliary", "parameters"),
     [
@@ -246,6 +251,7 @@ def test_a_weight_unknown_to_torchvision_is_refused():
         torchvision_name("fc6/kernel")
 
 
+@pytest.mark.slow
 def test_auxiliary_heads_have_the_parameters_of_torchvision_fcn():
     def head(channels):
         x = keras.Input((None, None, channels))
@@ -336,6 +342,7 @@ def test_a_picture_of_fixed_size_works():
     assert model.output_shape == (None, 48, 64, 3)
 
 
+@pytest.mark.slow
 def test_the_table_of_the_readme_is_true():
     readme = (Path(__file__).parent.parent / "README.md").read_text()
     if "<!-- models -->" not in readme:

@@ -5,7 +5,7 @@ from segbook.models.deeplab import deeplab_v1, deeplab_v2, deeplab_v3, deeplab_v
 from segbook.models.fcn import fcn
 from segbook.models.pspnet import pspnet
 from segbook.models.segnet import segnet
-from segbook.models.unet import unet
+from segbook.models.unet import unet, unet_output_size
 
 __all__ = [
     "ccnet",
@@ -19,4 +19,5 @@ __all__ = [
     "pspnet",
     "segnet",
     "unet",
+    "unet_output_size",
 ]
