@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from segbook.backbones import CaffePreprocessing
+from segbook.applications import CaffePreprocessing
 from segbook.layers import CropLike
 from segbook.pooling import DilatedMaxPooling, MaxPoolWithIndices
 
