@@ -1,11 +1,12 @@
 # make read    open the book            make test       every test, every page
 # make check   a fast subset            make bench      speed ratios
-# make exercises  write the student notebooks from the solutions
+# make times   seconds a chapter        make clean      remove what was built
+# make exercises, make covers           write what derives from the notebooks
 PYTHON ?= python3
 BIN := .venv/bin
 CHAPTER ?= chapters/05_fcn.ipynb
 
-.PHONY: read test check bench exercises clean
+.PHONY: read test check bench times exercises covers clean
 
 read: .venv/ready
 	@$(BIN)/jupyter lab --allow-root --log-level=CRITICAL $(CHAPTER)
@@ -23,8 +24,14 @@ check: .venv/ready
 bench: .venv/ready
 	@for script in benchmarks/bench_*.py; do $(BIN)/python $$script || exit 1; done
 
+times: .venv/ready
+	$(BIN)/python benchmarks/time_chapters.py
+
 exercises: .venv/ready
 	$(BIN)/python -m segbook.exercises
+
+covers: .venv/ready
+	$(BIN)/python chapters/covers.py
 
 clean:
 	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache
