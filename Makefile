@@ -9,7 +9,8 @@ CHAPTER ?= chapters/05_fcn.ipynb
 .PHONY: read test check bench times exercises covers clean
 
 read: .venv/ready
-	@$(BIN)/jupyter lab --allow-root --log-level=CRITICAL $(CHAPTER)
+	@$(BIN)/jupyter lab --allow-root --LabApp.log_level=CRITICAL --ServerApp.log_level=CRITICAL \
+	  --KernelManager.transport=ipc $(CHAPTER)
 
 test: .venv/ready
 	$(BIN)/ruff check && $(BIN)/ruff format --check
