@@ -137,7 +137,7 @@ def _multiply_adds(layer, shapes, output):
         return math.prod(output[:3]) * math.prod(layer.kernel.shape)
     if isinstance(layer, layers.Dense):
         return math.prod(output) * layer.kernel.shape[0]
-    if layer.weights and not isinstance(layer, _FREE):
+    if getattr(layer, "weights", ()) and not isinstance(layer, _FREE):
         raise TypeError(
             f"layer {layer.name!r} ({type(layer).__name__}) has weights, but it is unknown how "
             "many multiply-adds it makes. Give the class a method multiply_adds(input_shapes)."

@@ -57,9 +57,11 @@ def test_attention_counts_its_projections_and_its_products(layer, attended):
 
 
 def test_half_precision_halves_the_activations():
-    x = keras.Input((None, None, 3))
-    full = keras.Model(x, layers.Conv2D(4, 1)(x))
-    half = keras.Model(x, layers.Conv2D(4, 1, dtype="mixed_float16")(x))
+    def build(dtype, policy):
+        x = keras.Input((None, None, 3), dtype=dtype)
+        return keras.Model(x, layers.Conv2D(4, 1, dtype=policy)(x))
+
+    full, half = build("float32", "float32"), build("float16", "mixed_float16")
     assert cost(full, 8).activation_bytes == 2 * cost(half, 8).activation_bytes
 
 

@@ -102,7 +102,7 @@ def test_image_pooling_of_one_picture_in_training_forgets_the_picture():
     model = harness.shake(keras.Model(x, pooling.image_pooling(x, 5)), 1.0)
     one, other = features(1, 6, 6, 4), features(1, 6, 6, 4, seed=1)
     training = [ops.convert_to_numpy(model(p, training=True)) for p in (one, other)]
-    np.testing.assert_allclose(*training, atol=1e-5)
+    np.testing.assert_allclose(*training, atol=1e-3)
     both = ops.convert_to_numpy(model(np.concatenate([one, other]), training=True))
     assert np.abs(both[0] - both[1]).max() > 0.1
 
