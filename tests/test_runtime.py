@@ -1,0 +1,61 @@
+"""A quiet start, seeds, and the name of the device."""
+
+import os
+import re
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+from segbook import runtime
+
+BACKEND = keras.backend.backend()
+TRAIN = """
+from segbook import backbones, losses, models, runtime
+device = runtime.start()
+import numpy as np
+model = models.fcn(2, backbone=backbones.small_encoder(width=2))
+model.compile("sgd", losses.CrossEntropy())
+for size in (32, 40, 48, 56, 64, 72):
+    model.predict(np.zeros((1, size, size, 3), "float32"), verbose=0)
+model.fit(np.zeros((1, 32, 32, 3)), np.zeros((1, 32, 32), "int32"), verbose=0)
+"""
+
+
+def run_python(code, **environment):
+    return subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | environment, capture_output=True, text=True
+    )
+
+
+def test_import_and_training_write_nothing():
+    done = run_python(TRAIN)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_failed_import_shows_what_was_held_back():
+    done = run_python("import segbook", KERAS_BACKEND="none")
+    assert done.returncode != 0
+    assert "none" in done.stderr
+
+
+@pytest.mark.skipif(BACKEND == "tensorflow", reason="TensorFlow is the backend")
+def test_other_backends_do_not_import_tensorflow():
+    done = run_python("import segbook, sys; print('tensorflow' in sys.modules)")
+    assert done.stdout == "False\n", done.stderr
+
+
+def test_start_names_backend_and_device():
+    assert re.fullmatch(rf"{BACKEND} on \d+ (CPU cores?|GPUs?)", runtime.start())
+
+
+def test_start_seeds_numpy_and_keras():
+    draws = []
+    for seed in (3, 3, 4):
+        runtime.start(seed)
+        keras_draw = keras.ops.convert_to_numpy(keras.random.uniform((4,)))
+        draws.append(np.append(keras_draw, np.random.random(4))  # noqa: NPY002)
+    np.testing.assert_array_equal(draws[0], draws[1])
+    assert not np.isclose(draws[0], draws[2]).any()

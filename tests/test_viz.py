@@ -1,0 +1,112 @@
+"""Figures: right colours, right numbers, readable by those who cannot see them."""
+
+import matplotlib
+
+matplotlib.use("agg")
+
+import base64
+import io
+import re
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from PIL import Image
+
+from segbook import viz
+from segbook.palette import VOID_COLOR
+from segbook.samples import Task
+
+TASK = Task(("sky", "road"), np.array([[10, 20, 30], [200, 100, 0]], "uint8"))
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    plt.close("all")
+
+
+@pytest.mark.parametrize(
+    ("mask", "expected"),
+    [
+        ([[0, 1]], [[[10, 20, 30], [200, 100, 0]]]),
+        ([255], [list(VOID_COLOR)]),
+        (np.zeros((0, 3), int), np.zeros((0, 3, 3))),
+    ],
+)
+@pytest.mark.parametrize("dtype", ["uint8", "int32", "int64"])
+def test_colorize(mask, expected, dtype):
+    painted = viz.colorize(np.asarray(mask, dtype), TASK)
+    assert painted.dtype == "uint8"
+    np.testing.assert_array_equal(painted, expected)
+
+
+@pytest.mark.parametrize("strange", [2, -1, 254])
+def test_colorize_refuses_unknown_ids(strange):
+    with pytest.raises(ValueError, match=rf"mask: found the ids \[{strange}\]; allowed are 0..1"):
+        viz.colorize(np.array([0, strange]), TASK)
+
+
+def test_overlay_mixes_and_keeps_void_clear():
+    image = np.full((1, 2, 3), 0.5, "float32")
+    mixed = viz.overlay(image, [[1, 255]], TASK, opacity=0.25)
+    np.testing.assert_allclose(mixed[0, 0], 0.75 * 0.5 + 0.25 * TASK.palette[1] / 255, atol=1e-6)
+    np.testing.assert_array_equal(mixed[0, 1], image[0, 1])
+    with pytest.raises(ValueError, match="opacity: got 2"):
+        viz.overlay(image, [[1, 255]], TASK, opacity=2)
+
+
+def test_grid_shows_every_item_and_the_classes_that_occur():
+    columns = {"picture": np.zeros((2, 4, 6, 3), "float32"), "mask": np.zeros((2, 4, 6), int)}
+    figure = viz.grid(columns, TASK, title="two rows")
+    assert len(figure.axes) == 4
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["sky"]
+    columns["mask"][0, 0] = 255
+    texts = viz.grid(columns, TASK).legends[0].get_texts()
+    assert [text.get_text() for text in texts] == ["sky", "void"]
+
+
+def test_per_class_draws_a_bar_for_each_model_and_class():
+    figure = viz.per_class({"a": [0.1, 0.2], "b": [0.3, np.nan]}, TASK)
+    heights = [bar.get_height() for bar in figure.axes[0].patches]
+    np.testing.assert_array_equal(heights, [0.1, 0.2, 0.3, np.nan])
+
+
+def test_curves_draw_validation_too():
+    figure = viz.curves({"a": {"loss": [3, 2], "val_loss": [4, 3]}, "b": {"loss": [1, 1]}})
+    assert [line.get_ydata().tolist() for line in figure.axes[0].lines] == [[3, 2], [4, 3], [1, 1]]
+
+
+def test_shown_figures_carry_alternative_text(monkeypatch):
+    shown = []
+    display = pytest.importorskip("IPython.display")
+    monkeypatch.setattr(display, "display", lambda bundle, raw: shown.append(bundle))
+    figure, _ = plt.subplots()
+    viz.show(figure, alt='a "quoted" <figure>')
+    html = shown[0]["text/html"]
+    assert 'alt="a &quot;quoted&quot; &lt;figure&gt;"' in html
+    png = base64.b64decode(re.search('base64,([^"]+)', html)[1])
+    assert Image.open(io.BytesIO(png)).width > 100
+    assert not plt.fignum_exists(figure.number)
+
+
+def test_interactive_redraws_when_a_control_moves(monkeypatch):
+    ipywidgets = pytest.importorskip("ipywidgets")
+    display = pytest.importorskip("IPython.display")
+    shown = []
+
+    class Handle:
+        def update(self, bundle, raw):
+            shown.append(bundle)
+
+    def record(bundle, raw, display_id=False):
+        shown.append(bundle)
+        return Handle() if display_id else None
+
+    monkeypatch.setattr(display, "display", record)
+    slider = ipywidgets.IntSlider(value=3)
+    viz.interactive(lambda size: plt.figure(figsize=(size, 1)), "a wide figure", size=slider)
+    slider.value = 5
+    _, before, after = shown
+    assert before["text/plain"] == after["text/plain"] == "a wide figure"
+    assert before["text/html"] != after["text/html"]
