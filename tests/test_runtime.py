@@ -55,7 +55,7 @@ def test_start_seeds_numpy_and_keras():
     draws = []
     for seed in (3, 3, 4):
         runtime.start(seed)
-        keras_draw = keras.ops.convert_to_numpy(keras.random.uniform((4,)))
-        draws.append(np.append(keras_draw, np.random.random(4)))  # noqa: NPY002
+        weights = keras.ops.convert_to_numpy(keras.initializers.GlorotUniform()((2, 2)))
+        draws.append(np.append(weights, np.random.random(4)))  # noqa: NPY002
     np.testing.assert_array_equal(draws[0], draws[1])
     assert not np.isclose(draws[0], draws[2]).any()
