@@ -13,13 +13,11 @@ read: .venv/ready
 	  --KernelManager.transport=ipc $(CHAPTER)
 
 test: .venv/ready
-	$(BIN)/ruff check && $(BIN)/ruff format --check
 	$(BIN)/pytest
 	$(BIN)/pytest --nbval --nbval-current-env --nbval-cell-timeout=600 \
 	  --nbval-sanitize-with=tests/nbval.cfg chapters/*.ipynb chapters/solutions
 
 check: .venv/ready
-	$(BIN)/ruff check && $(BIN)/ruff format --check
 	$(BIN)/pytest -m "not slow"
 
 bench: .venv/ready

@@ -1,5 +1,6 @@
 """Every chapter and every solution keeps the rules of `notebooks.py`, and every rule can fail."""
 
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -203,3 +204,10 @@ def test_broken_links(tmp_path, text, broken):
         (tmp_path / "sub" / name).touch()
     cells = [new_markdown_cell("# FCN"), new_markdown_cell("## A trap"), new_markdown_cell(text)]
     assert bool(broken_links(new_notebook(cells=cells), tmp_path)) == broken
+
+
+def test_opening_pictures_are_stored_outputs():
+    covers = runpy.run_path(str(ROOT / "chapters/covers.py"))["covers"]()
+    assert covers
+    for path, png in covers.items():
+        assert path.read_bytes() == png, f"{path.name} is out of date: run `make covers`"
