@@ -31,7 +31,7 @@ def gradients(fn, variables):
             with scope:
                 return fn()
 
-        found = jax.grad(stateless)([variable.value for variable in variables])
+        found = jax.jit(jax.grad(stateless))([variable.value for variable in variables])
     else:
         import torch
 
