@@ -176,7 +176,7 @@ def _legend(figure: plt.Figure, task: Task, ids) -> None:
     figure.legend(
         handles=entries,
         loc="outside lower center",
-        ncols=min(len(entries), 9),
+        ncols=len(entries) if len(entries) <= 9 else -(-len(entries) // 2),
         handlelength=1.2,
         handleheight=1.0,
         columnspacing=1.2,
