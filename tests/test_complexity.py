@@ -32,6 +32,7 @@ def test_cost_equals_a_count_by_hand():
     assert cost(model, (10, 6)) == Cost(model.count_params(), multiply_adds, 4 * outputs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "size", "published"),
     [
