@@ -33,7 +33,7 @@ class Samples:
 
     Args:
         images: float32 array `(count, height, width, 3)` with values in [0, 1].
-        masks: uint8 array `(count, height, width)` of class ids; `task.void` marks unlabelled pixels.
+        masks: uint8 array `(count, height, width)` of class ids, or `task.void` where unlabelled.
         task: The classes that the ids stand for.
     """
 
