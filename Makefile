@@ -4,7 +4,7 @@
 # make exercises, make covers           write what derives from the notebooks
 PYTHON ?= python3
 BIN := .venv/bin
-CHAPTER ?= chapters/05_fcn.ipynb
+CHAPTER ?= chapters/00_start.ipynb
 
 .PHONY: read test check bench times exercises covers clean
 
