@@ -13,6 +13,7 @@ import numpy as np
 from matplotlib.patches import Patch
 from PIL import Image
 
+from segbook.confusion import row_shares
 from segbook.palette import VOID_COLOR
 from segbook.samples import Task
 
@@ -161,22 +162,70 @@ def grid(columns: dict, task: Task, title: str = "", width: float = 9.0) -> plt.
     return figure
 
 
-def _legend(figure: plt.Figure, task: Task, ids) -> None:
+def preview(
+    samples, count: int = 6, title: str = "", columns: int = 3, width: float = 9.0
+) -> plt.Figure:
+    """Draw pictures from all over a data set under their masks, to see whether the two agree.
+
+    The legend says which share of the pixels shown belongs to each class. Void is left clear.
+
+    Args:
+        samples: `Samples`, lazy or not; only the pictures that are drawn are read.
+        count: How many pictures, evenly spread over the data set from its first on.
+        title: A line above the figure.
+        columns: Pictures in a row.
+        width: Width of the figure in inches.
+
+    Raises:
+        ValueError: If there is no picture, or a mask has an id that is neither a class nor void.
+    """
+    if len(samples) == 0 or count < 1 or columns < 1:
+        raise ValueError(
+            f"preview: got {len(samples)} samples, count {count} and columns {columns}; "
+            "allowed is 1 or more of each"
+        )
+    count = min(count, len(samples))
+    shown = samples[np.arange(count) * len(samples) // count]
+    images, masks = np.asarray(shown.images), np.asarray(shown.masks)
+    columns = min(columns, count)
+    rows = -(-count // columns)
+    height = width / columns * images.shape[1] / images.shape[2]
+    figure, axes = plt.subplots(
+        rows, columns, figsize=(width, rows * height + 0.8), squeeze=False, layout="constrained"
+    )
+    for ax in axes.flat:
+        ax.set_axis_off()
+    for ax, image, mask in zip(axes.flat, images, masks, strict=False):
+        ax.imshow(overlay(image, mask, samples.task).clip(0, 1))
+    figure.get_layout_engine().set(w_pad=0.03, h_pad=0.03, wspace=0.01, hspace=0.01)
+    ids, pixels = np.unique(masks, return_counts=True)
+    shares = {i: f" {share:.1%}" for i, share in zip(ids, pixels / masks.size, strict=True)}
+    shares[samples.task.void] = shares.get(samples.task.void, "") + " (left clear)"
+    _legend(figure, samples.task, ids, shares, per_row=7)
+    if title:
+        figure.suptitle(title)
+    return figure
+
+
+def _legend(figure: plt.Figure, task: Task, ids, notes=None, per_row: int = 9) -> None:
+    """List the classes in `ids`, each with a note such as its share, below a figure."""
+    names = {**dict(enumerate(task.class_names)), task.void: "void"}
+    colors = {**dict(enumerate(task.palette)), task.void: np.array(VOID_COLOR)}
     entries = [
-        Patch(facecolor=task.palette[i] / 255, edgecolor="0.4", linewidth=0.5, label=name)
-        for i, name in enumerate(task.class_names)
+        Patch(
+            facecolor=colors[i] / 255,
+            edgecolor="0.4",
+            linewidth=0.5,
+            label=name + (notes[i] if notes else ""),
+        )
+        for i, name in names.items()
         if i in ids
     ]
-    if task.void in ids:
-        entries.append(
-            Patch(
-                facecolor=np.array(VOID_COLOR) / 255, edgecolor="0.4", linewidth=0.5, label="void"
-            )
-        )
+    rows = -(-len(entries) // per_row)
     figure.legend(
         handles=entries,
         loc="outside lower center",
-        ncols=len(entries) if len(entries) <= 9 else -(-len(entries) // 2),
+        ncols=-(-len(entries) // rows),
         handlelength=1.2,
         handleheight=1.0,
         columnspacing=1.2,
@@ -201,6 +250,29 @@ def per_class(results: dict, task: Task, title: str = "", ylabel: str = "IoU") -
     ax.set_ylim(0, 1)
     ax.set_ylabel(ylabel)
     ax.legend(ncols=len(results))
+    ax.set_title(title, loc="left")
+    return figure
+
+
+def confusion(matrix, class_names, title: str = "") -> plt.Figure:
+    """Draw where the pixels of each true class went, as shares of the class.
+
+    Args:
+        matrix: int `(C, C)`, rows true, as a metric's `matrix()` gives it.
+        class_names: C names.
+        title: A line above the figure.
+    """
+    shares = row_shares(np.asarray(matrix))
+    side = 1.5 + 0.5 * len(class_names)
+    figure, ax = plt.subplots(figsize=(side + 0.7, side), layout="constrained")
+    ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for (row, column), share in np.ndenumerate(shares):
+        if share >= 0.005:
+            color = "white" if share > 0.6 else "black"
+            ax.text(column, row, f"{share:.2f}", ha="center", va="center", color=color, fontsize=9)
+    ax.set_xticks(range(len(class_names)), class_names, rotation=35, ha="right")
+    ax.set_yticks(range(len(class_names)), class_names)
+    ax.set(xlabel="predicted", ylabel="true")
     ax.set_title(title, loc="left")
     return figure
 

@@ -341,6 +341,17 @@ def test_fit_with_sample_weight_in_mixed_precision(policy):
     assert float(model.evaluate(images, mask, sample_weight=weight, verbose=0)) < before
 
 
+def test_weighted_loss_trains_where_fit_refuses_class_weight():
+    # keras #16674; when Keras takes masks here one day, chapter 7 has a sentence to change
+    mask, _ = DATA["void"]
+    images = np.random.default_rng(0).random((2, 4, 5, 3), "float32")
+    model = small_model(CrossEntropy(class_weights=WEIGHTS))
+    with pytest.raises((TypeError, ValueError)):
+        model.fit(images, mask, class_weight=dict(enumerate(WEIGHTS)), verbose=0)
+    losses = model.fit(images, mask, epochs=20, verbose=0).history["loss"]
+    assert losses[-1] < losses[0]
+
+
 @pytest.mark.parametrize(
     ("mask", "logits", "message"),
     [

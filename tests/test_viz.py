@@ -14,8 +14,9 @@ import pytest
 from PIL import Image
 
 from segbook import viz
+from segbook.datasets import Lazy
 from segbook.palette import VOID_COLOR
-from segbook.samples import Task
+from segbook.samples import Samples, Task
 
 TASK = Task(("sky", "road"), np.array([[10, 20, 30], [200, 100, 0]], "uint8"))
 
@@ -66,6 +67,54 @@ def test_grid_shows_every_item_and_the_classes_that_occur():
     assert [text.get_text() for text in texts] == ["sky", "void"]
 
 
+def numbered(count):
+    """Samples of sky with one road pixel, each picture of a grey that says its number."""
+    images = np.ones((count, 4, 6, 3), "float32") * np.arange(count)[:, None, None, None] / count
+    masks = np.zeros((count, 4, 6), "uint8")
+    masks[:, 0, 0], masks[:, 3] = 1, TASK.void
+    return Samples(images.astype("float32"), masks, TASK)
+
+
+@pytest.mark.parametrize(
+    ("given", "count", "expected"),
+    [(12, 4, [0, 3, 6, 9]), (10, 3, [0, 3, 6]), (2, 6, [0, 1]), (1, 1, [0])],
+)
+def test_preview_shows_pictures_from_all_over_the_data_set(given, count, expected):
+    figure = viz.preview(numbered(given), count, columns=3)
+    drawn = [ax.images[0].get_array() for ax in figure.axes if ax.images]
+    np.testing.assert_allclose([each[3, 5, 0] * given for each in drawn], expected, atol=1e-5)
+    np.testing.assert_allclose(
+        drawn[0][0, 0], 0.45 * drawn[0][3, 5, 0] + 0.55 * TASK.palette[1] / 255, atol=1e-6
+    )
+
+
+def test_preview_counts_what_it_shows():
+    texts = viz.preview(numbered(5)).legends[0].get_texts()
+    assert [text.get_text() for text in texts] == ["sky 70.8%", "road 4.2%", "void 25.0% (left clear)"]
+
+
+def test_preview_reads_only_what_it_shows():
+    samples, read = numbered(50), []
+
+    def image(i):
+        read.append(i)
+        return samples.images[i]
+
+    lazy = Samples(
+        Lazy(image, range(50), (4, 6, 3), "float32"),
+        Lazy(samples.masks.__getitem__, range(50), (4, 6), "uint8"),
+        TASK,
+    )
+    viz.preview(lazy, count=2)
+    assert read == [0, 25]
+
+
+@pytest.mark.parametrize(("given", "options"), [(0, {}), (3, {"count": 0}), (3, {"columns": 0})])
+def test_preview_needs_something_to_show(given, options):
+    with pytest.raises(ValueError, match=f"preview: got {given} samples"):
+        viz.preview(numbered(given), **options)
+
+
 def test_per_class_draws_a_bar_for_each_model_and_class():
     figure = viz.per_class({"a": [0.1, 0.2], "b": [0.3, np.nan]}, TASK)
     heights = [bar.get_height() for bar in figure.axes[0].patches]
@@ -75,6 +124,14 @@ def test_per_class_draws_a_bar_for_each_model_and_class():
 def test_curves_draw_validation_too():
     figure = viz.curves({"a": {"loss": [3, 2], "val_loss": [4, 3]}, "b": {"loss": [1, 1]}})
     assert [line.get_ydata().tolist() for line in figure.axes[0].lines] == [[3, 2], [4, 3], [1, 1]]
+
+
+def test_confusion_writes_shares_of_true_classes():
+    figure = viz.confusion([[3, 1, 0], [0, 2, 0], [0, 0, 0]], ("sky", "road", "car"))
+    (ax,) = figure.axes
+    written = {text.get_position(): text.get_text() for text in ax.texts}
+    assert written == {(0, 0): "0.75", (1, 0): "0.25", (1, 1): "1.00"}  # (predicted, true)
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["sky", "road", "car"]
 
 
 def test_shown_figures_carry_alternative_text(monkeypatch):
