@@ -1,11 +1,5 @@
 """Time a training step of a small U-Net with each loss beside Keras's cross-entropy."""
 
-import keras
-import numpy as np
-import tensorflow as tf
-from bench_metrics import interleaved_medians
-from keras import layers
-
 from segbook.losses import (
     CrossEntropy,
     Dice,
@@ -14,6 +8,12 @@ from segbook.losses import (
     LovaszSoftmax,
     Tversky,
 )
+
+import keras
+import numpy as np
+import tensorflow as tf
+from bench_metrics import interleaved_medians
+from keras import layers
 
 CLASSES = 9
 BATCH, SIZE = 16, 96

@@ -1,13 +1,13 @@
 """Time a compiled update of MeanIoU beside Keras's, on the same data in the same run."""
 
+from segbook.boundary import BoundaryIoU
+from segbook.metrics import MeanIoU
+
 import time
 
 import keras
 import numpy as np
 import tensorflow as tf
-
-from segbook.boundary import BoundaryIoU
-from segbook.metrics import MeanIoU
 
 CLASSES = 21
 SHAPE = (8, 256, 256)

@@ -1,5 +1,10 @@
 """Set training steps of our models beside plain Keras, and criss-cross beside full attention."""
 
+from segbook.attention import CrissCrossAttention, PositionAttention
+from segbook.backbones import resnet50
+from segbook.complexity import cost
+from segbook.models import deeplab_v3, unet
+
 import json
 import resource
 import subprocess
@@ -9,11 +14,6 @@ import time
 import keras
 import numpy as np
 from keras import layers
-
-from segbook.attention import CrissCrossAttention, PositionAttention
-from segbook.backbones import resnet50
-from segbook.complexity import cost
-from segbook.models import deeplab_v3, unet
 
 CLASSES, SIZE, BATCH = 21, 128, 2
 ROUNDS = 8
