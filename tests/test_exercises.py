@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -175,6 +176,19 @@ def read(path):
 @pytest.mark.parametrize("path", SOLUTIONS, ids=lambda path: path.stem)
 def test_solution_can_be_graded(path):
     assert grading_complaints(read(path)) == []
+
+
+@pytest.mark.parametrize("path", SOLUTIONS, ids=lambda path: path.stem)
+def test_tasks_are_numbered_and_name_their_points(path):
+    cells = read(path).cells
+    title, *_ = read(ROOT / "chapters" / path.name).cells[0].source.splitlines()
+    chapter = re.sub(r"^# (\d+\. )?", "", title)
+    assert cells[0].source.startswith(f"# Exercises for chapter {int(path.stem[:2])}: {chapter}\n")
+    text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    found = re.findall(r"^## Task (\d+): .* \((\d+) points?\)$", text, flags=re.MULTILINE)
+    points = [cell.metadata.nbgrader.points for cell in cells if is_grade(cell)]
+    assert found == [(str(number), str(value)) for number, value in enumerate(points, 1)]
+    assert text.count("## Task") == len(points)
 
 
 @pytest.mark.parametrize("path", SOLUTIONS, ids=lambda path: path.stem)
