@@ -77,8 +77,11 @@ def _with_alt(figure, alt):
     drawn, file = io.BytesIO(), io.BytesIO()
     figure.savefig(drawn, format="png", bbox_inches="tight")
     plt.close(figure)
-    # 256 colours are enough for the page and make the file three times smaller.
-    Image.open(drawn).convert("RGB").quantize(256).save(file, format="png", optimize=True)
+    # 256 colours are enough for the page and make the file three times smaller; MAXCOVERAGE keeps
+    # rare ones, such as a legend's below photographs.
+    picture = Image.open(drawn).convert("RGB")
+    picture = picture.quantize(256, method=Image.Quantize.MAXCOVERAGE)
+    picture.save(file, format="png", optimize=True)
     png = base64.b64encode(file.getvalue()).decode()
     image = f'<img alt="{html.escape(alt)}" src="data:image/png;base64,{png}">'
     return {"text/html": image, "text/plain": alt}
@@ -210,10 +213,10 @@ def preview(
 def _legend(figure: plt.Figure, task: Task, ids, notes=None, per_row: int = 9) -> None:
     """List the classes in `ids`, each with a note such as its share, below a figure."""
     names = {**dict(enumerate(task.class_names)), task.void: "void"}
-    colors = {**dict(enumerate(task.palette)), task.void: np.array(VOID_COLOR)}
+    colors = {**dict(enumerate(task.palette / 255)), task.void: np.array(VOID_COLOR) / 255}
     entries = [
         Patch(
-            facecolor=colors[i] / 255,
+            facecolor="none" if notes and i == task.void else colors[i],
             edgecolor="0.4",
             linewidth=0.5,
             label=name + (notes[i] if notes else ""),

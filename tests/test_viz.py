@@ -15,7 +15,7 @@ from PIL import Image
 
 from segbook import viz
 from segbook.datasets import Lazy
-from segbook.palette import VOID_COLOR
+from segbook.palette import VOID_COLOR, palette
 from segbook.samples import Samples, Task
 
 TASK = Task(("sky", "road"), np.array([[10, 20, 30], [200, 100, 0]], "uint8"))
@@ -90,7 +90,11 @@ def test_preview_shows_pictures_from_all_over_the_data_set(given, count, expecte
 
 def test_preview_counts_what_it_shows():
     texts = viz.preview(numbered(5)).legends[0].get_texts()
-    assert [text.get_text() for text in texts] == ["sky 70.8%", "road 4.2%", "void 25.0% (left clear)"]
+    assert [text.get_text() for text in texts] == [
+        "sky 70.8%",
+        "road 4.2%",
+        "void 25.0% (left clear)",
+    ]
 
 
 def test_preview_reads_only_what_it_shows():
@@ -145,6 +149,23 @@ def test_shown_figures_carry_alternative_text(monkeypatch):
     png = base64.b64decode(re.search('base64,([^"]+)', html)[1])
     assert Image.open(io.BytesIO(png)).width > 100
     assert not plt.fignum_exists(figure.number)
+
+
+def test_shown_figures_keep_the_colors_of_a_legend_below_photographs(monkeypatch):
+    shown = []
+    display = pytest.importorskip("IPython.display")
+    monkeypatch.setattr(display, "display", lambda bundle, raw: shown.append(bundle))
+    names = ("sky", "tree", "person", "pole", "bicyclist", "sign")
+    task = Task(names, palette(names))
+    photograph = np.random.default_rng(0).random((1, 60, 90, 3)) * [0.9, 0.6, 0.5]
+    figure = viz.grid({"picture": photograph, "mask": np.full((1, 60, 90), 0)}, task)
+    figure.legends[0].remove()
+    viz._legend(figure, task, range(len(names)))
+    viz.show(figure, alt="a photograph and a legend")
+    png = base64.b64decode(re.search('base64,([^"]+)', shown[0]["text/html"])[1])
+    pixels = np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).reshape(-1, 3).astype(int)
+    missed = [np.abs(pixels - color).max(axis=1).min() for color in task.palette.astype(int)]
+    assert max(missed) <= 16
 
 
 def test_interactive_redraws_when_a_control_moves(monkeypatch):
