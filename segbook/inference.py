@@ -1,0 +1,118 @@
+"""Predict large pictures tile by tile, with the logits that they would have at once."""
+
+import numpy as np
+
+
+def predict_tiled(model, picture, tile, margin, stride):
+    """Predict a picture with a model whose logits have the picture's size.
+
+    Tiles overlap by two margins. Logits closer than `margin` to an edge of their tile are thrown
+    away, unless the picture ends there too. The result equals the prediction of the whole picture
+    if the margin covers what the logits of a pixel depend on and the model divides each tile as it
+    divides the picture, which `stride` ensures. A U-Net of depth d with "same" padding has the
+    stride `2**d` and needs the margin `6 * 2**d`. No margin suffices for a model that pools over
+    the whole picture.
+
+    Only one tile at a time goes through the model; the logits of the whole picture are kept.
+
+    Args:
+        model: A model from pictures `(n, h, w, channels)` to logits `(n, h, w, C)`, for any size.
+        picture: float array `(height, width, channels)` in [0, 1].
+        tile: Height and width of a tile, in pixels.
+        margin: Width of what is thrown away, in pixels; a multiple of `stride`.
+        stride: Output stride of the model's coarsest features: tiles start at multiples of it.
+
+    Returns:
+        float32 logits `(height, width, C)`.
+
+    Raises:
+        ValueError: If an argument does not fit, or if the logits have another size than the tile.
+    """
+    _check_picture(picture)
+    step = tile - 2 * margin
+    if stride < 1 or margin < 0 or margin % stride or step < 1 or step % stride:
+        raise ValueError(
+            f"tile={tile}, margin={margin}, stride={stride}: margin and tile - 2 * margin must be "
+            "multiples of stride, and tile larger than two margins."
+        )
+    rows, columns = (_spans(length, tile, step) for length in picture.shape[:2])
+    result = None
+    for top, bottom in rows:
+        for left, right in columns:
+            logits = _predict(model, picture[top:bottom, left:right])
+            if logits.shape[:2] != (bottom - top, right - left):
+                raise ValueError(
+                    f"model: gives logits of size {logits.shape[:2]} for a tile of size "
+                    f"{(bottom - top, right - left)}; the sizes must be equal. For 'valid' padding "
+                    "there is overlap_tile."
+                )
+            if result is None:
+                result = np.empty((*picture.shape[:2], logits.shape[2]), "float32")
+            # What lies too close to the bottom and right, the next tiles overwrite.
+            above, before = margin * (top > 0), margin * (left > 0)
+            result[top + above : bottom, left + before : right] = logits[above:, before:]
+    return result
+
+
+def overlap_tile(model, picture, tile, stride):
+    """Predict a picture with a model of "valid" convolutions, whose logits are smaller.
+
+    Ronneberger, Fischer and Brox, 2015, section 2 and figure 2: the picture is mirrored at its
+    border, and the tiles overlap by what the logits lack. The result equals the prediction of the
+    whole mirrored picture. To that end tiles start at multiples of `stride`, which the paper does
+    not mention: of 388 rows of logits, 384 are used.
+
+    Only one tile at a time goes through the model; the logits of the whole picture are kept.
+
+    Args:
+        model: A model from pictures `(n, tile, tile, channels)` to logits `(n, s, s, C)`, where
+            `tile - s` is even.
+        picture: float array `(height, width, channels)` in [0, 1].
+        tile: Height and width of a tile, in pixels; 572 in the paper.
+        stride: Output stride of the model's coarsest features; 16 in the paper.
+
+    Returns:
+        float32 logits `(height, width, C)`.
+
+    Raises:
+        ValueError: If an argument does not fit.
+    """
+    _check_picture(picture)
+    height, width, channels = picture.shape
+    size, _, num_classes = _predict(model, np.zeros((tile, tile, channels), "float32")).shape
+    margin, rest = divmod(tile - size, 2)
+    if rest or stride < 1 or size < stride:
+        raise ValueError(
+            f"tile={tile}, stride={stride}: the model turns the tile into {size}x{size} logits; "
+            "what is lacking must be even, and stride be 1 or more and at most their size."
+        )
+    step = size // stride * stride
+    tops, lefts = range(0, height, step), range(0, width, step)
+    below, after = tops[-1] + tile - margin - height, lefts[-1] + tile - margin - width
+    mirrored = np.pad(picture, ((margin, below), (margin, after), (0, 0)), mode="reflect")
+    result = np.empty((tops[-1] + size, lefts[-1] + size, num_classes), "float32")
+    for top in tops:
+        for left in lefts:
+            logits = _predict(model, mirrored[top : top + tile, left : left + tile])
+            result[top : top + size, left : left + size] = logits
+    return result[:height, :width]
+
+
+def _spans(length, tile, step):
+    """List where tiles start and end along an axis; the last ends with the picture."""
+    starts = [0]
+    while starts[-1] + tile < length:
+        starts.append(starts[-1] + step)
+    return [(start, min(start + tile, length)) for start in starts]
+
+
+def _predict(model, tile):
+    return model.predict_on_batch(tile[None])[0]
+
+
+def _check_picture(picture):
+    if np.ndim(picture) != 3:
+        raise ValueError(
+            f"picture has shape {np.shape(picture)}; allowed: (height, width, channels), one "
+            "picture without a batch axis."
+        )
