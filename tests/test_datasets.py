@@ -1,3 +1,4 @@
+import json
 import os
 
 import numpy as np
@@ -416,6 +417,63 @@ def test_cityscapes(tmp_path):
     message = r"ulm_000001_000019_leftImg8bit.png: a picture without a mask, expected .*labelIds"
     with pytest.raises(datasets.DataError, match=message):
         datasets.cityscapes("train", root=tmp_path)
+
+
+@pytest.fixture
+def coco_root(tmp_path):
+    """One photograph of COCO's layout, 4x6: a person, a second one as a crowd, sky, and a rest."""
+    ids = np.zeros((4, 6), np.int64)
+    ids[:2, :3], ids[:2, 3:], ids[2] = 7, 70_000, 5 + 256 * 3
+    colors = np.stack([ids % 256, ids // 256 % 256, ids // 256**2], axis=-1).astype(np.uint8)
+    folder = tmp_path / "coco"
+    save(folder / "annotations" / "panoptic_val2017" / "000000000139.png", colors)
+    jpeg(folder / "val2017" / "000000000139.jpg", (4, 6))
+    kinds = [(187, "sky-other-merged", [70, 130, 180]), (1, "person", [220, 20, 60])]
+    segments = [(7, 1, 0), (70_000, 1, 1), (5 + 256 * 3, 187, 0)]
+    listing = {
+        "categories": [{"id": i, "name": n, "color": c, "isthing": 0} for i, n, c in kinds],
+        "annotations": [
+            {
+                "image_id": 139,
+                "file_name": "000000000139.png",
+                "segments_info": [
+                    {"id": i, "category_id": kind, "iscrowd": crowd} for i, kind, crowd in segments
+                ],
+            }
+        ],
+    }
+    (folder / "annotations" / "panoptic_val2017.json").write_text(json.dumps(listing))
+    return tmp_path
+
+
+def test_coco_panoptic(coco_root):
+    samples = datasets.coco("val", root=coco_root)
+    assert samples.task.class_names == ("person", "sky-other-merged")
+    np.testing.assert_array_equal(samples.task.palette, [[220, 20, 60], [70, 130, 180]])
+    expected = [[0] * 6, [0] * 6, [1] * 6, [255] * 6]
+    np.testing.assert_array_equal(samples.masks[0], expected)
+    assert samples.images[0].shape == (4, 6, 3)
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "message"),
+    [
+        ("annotations/panoptic_val2017.json", "COCO panoptic val is missing.*download val2017.zip"),
+        ("val2017/000000000139.jpg", "000000000139.jpg: missing"),
+        ("annotations/panoptic_val2017/000000000139.png", "000000000139.png: missing"),
+    ],
+)
+def test_coco_says_what_is_missing(coco_root, spoilt, message):
+    (coco_root / "coco" / spoilt).unlink()
+    with pytest.raises(datasets.DataError, match=message):
+        datasets.coco("val", root=coco_root)
+
+
+def test_coco_refuses_segments_that_the_list_has_not(coco_root):
+    path = coco_root / "coco" / "annotations" / "panoptic_val2017" / "000000000139.png"
+    save(path, np.full((4, 6, 3), (1, 1, 0), np.uint8))
+    with pytest.raises(datasets.DataError, match=r"139\.png: unknown segment 257"):
+        datasets.coco("val", root=coco_root)
 
 
 def test_fasseg_blends_are_void_or_nearest(tmp_path):

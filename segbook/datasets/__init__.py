@@ -1,5 +1,6 @@
 """Real data: where it lies, how it is read, and errors that say what is wrong with it."""
 
+from segbook.datasets.coco import coco
 from segbook.datasets.driving import camvid, cityscapes
 from segbook.datasets.faces import fasseg, fasseg_blends
 from segbook.datasets.fetch import DownloadError
@@ -21,6 +22,7 @@ __all__ = [
     "Statistics",
     "camvid",
     "cityscapes",
+    "coco",
     "data_root",
     "download_pets",
     "download_sbd",
