@@ -77,13 +77,10 @@ def _with_alt(figure, alt):
     drawn, file = io.BytesIO(), io.BytesIO()
     figure.savefig(drawn, format="png", bbox_inches="tight")
     plt.close(figure)
-    # 256 colours are enough for the page and make the file three times smaller. Chosen on every
-    # third pixel; MAXCOVERAGE keeps rare ones, such as a legend's below photographs.
+    # 256 colours are enough for the page and make the file three times smaller; MAXCOVERAGE keeps
+    # rare ones, such as a legend's below photographs.
     picture = Image.open(drawn).convert("RGB")
-    size = picture.width // 3, picture.height // 3
-    small = picture.resize(size, Image.Resampling.NEAREST)
-    colors = small.quantize(256, method=Image.Quantize.MAXCOVERAGE, kmeans=1)
-    picture = picture.quantize(palette=colors, dither=Image.Dither.NONE)
+    picture = picture.quantize(256, method=Image.Quantize.MAXCOVERAGE, kmeans=1)
     picture.save(file, format="png", optimize=True)
     png = base64.b64encode(file.getvalue()).decode()
     image = f'<img alt="{html.escape(alt)}" src="data:image/png;base64,{png}">'
