@@ -142,21 +142,12 @@ def grid(columns: dict, task: Task, title: str = "", width: float = 9.0) -> plt.
         width: Width of the figure in inches.
     """
     batches = {name: np.asarray(batch) for name, batch in columns.items()}
-    rows, height, breadth = next(iter(batches.values())).shape[:3]
-    cell = width / len(batches)
-    figure, axes = plt.subplots(
-        rows,
-        len(batches),
-        figsize=(width, rows * cell * height / breadth + 0.8),
-        squeeze=False,
-        layout="constrained",
-    )
+    rows, *size = next(iter(batches.values())).shape[:3]
+    figure, axes = _panels(rows, len(batches), size, width)
     for column, (name, batch) in zip(axes.T, batches.items(), strict=True):
         for ax, item in zip(column, batch, strict=True):
             ax.imshow(item.clip(0, 1) if item.ndim == 3 else colorize(item, task))
-            ax.set_axis_off()
         column[0].set_title(name)
-    figure.get_layout_engine().set(w_pad=0.03, h_pad=0.03, wspace=0.01, hspace=0.01)
     masks = [batch for batch in batches.values() if batch.ndim == 3]
     if masks:
         _legend(figure, task, np.unique(np.concatenate([m.ravel() for m in masks])))
@@ -191,16 +182,9 @@ def preview(
     shown = samples[np.arange(count) * len(samples) // count]
     images, masks = np.asarray(shown.images), np.asarray(shown.masks)
     columns = min(columns, count)
-    rows = -(-count // columns)
-    height = width / columns * images.shape[1] / images.shape[2]
-    figure, axes = plt.subplots(
-        rows, columns, figsize=(width, rows * height + 0.8), squeeze=False, layout="constrained"
-    )
-    for ax in axes.flat:
-        ax.set_axis_off()
+    figure, axes = _panels(-(-count // columns), columns, images.shape[1:3], width)
     for ax, image, mask in zip(axes.flat, images, masks, strict=False):
         ax.imshow(overlay(image, mask, samples.task).clip(0, 1))
-    figure.get_layout_engine().set(w_pad=0.03, h_pad=0.03, wspace=0.01, hspace=0.01)
     ids, pixels = np.unique(masks, return_counts=True)
     shares = {i: f" {share:.1%}" for i, share in zip(ids, pixels / masks.size, strict=True)}
     shares[samples.task.void] = shares.get(samples.task.void, "") + " (left clear)"
@@ -208,6 +192,18 @@ def preview(
     if title:
         figure.suptitle(title)
     return figure
+
+
+def _panels(rows: int, columns: int, size, width: float):
+    """Make a figure of close panels without axes, for pictures of a size (height, width)."""
+    height = width / columns * size[0] / size[1]
+    figure, axes = plt.subplots(
+        rows, columns, figsize=(width, rows * height + 0.8), squeeze=False, layout="constrained"
+    )
+    for ax in axes.flat:
+        ax.set_axis_off()
+    figure.get_layout_engine().set(w_pad=0.03, h_pad=0.03, wspace=0.01, hspace=0.01)
+    return figure, axes
 
 
 def _legend(figure: plt.Figure, task: Task, ids, notes=None, per_row: int = 9) -> None:
