@@ -2,11 +2,12 @@
 # make check   a fast subset            make bench      speed ratios
 # make times   seconds a chapter        make clean      remove what was built
 # make exercises, make covers           write what derives from the notebooks
+# make classroom                        lay the exercises out for nbgrader
 PYTHON ?= python3
 BIN := .venv/bin
 CHAPTER ?= chapters/00_start.ipynb
 
-.PHONY: read test check bench times exercises covers clean
+.PHONY: read test check bench times exercises covers classroom clean
 
 read: .venv/ready
 	@$(BIN)/jupyter lab --allow-root --LabApp.log_level=CRITICAL --ServerApp.log_level=CRITICAL \
@@ -31,6 +32,9 @@ exercises: .venv/ready
 
 covers: .venv/ready
 	$(BIN)/python chapters/covers.py
+
+classroom: .venv/ready
+	$(BIN)/python chapters/classroom.py
 
 clean:
 	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache

@@ -310,26 +310,33 @@ def test_grading_complaints(spoil, complaint):
 
 
 @pytest.mark.slow
-def test_teacher_can_run_nbgrader_on_the_folder(sample, tmp_path, monkeypatch):
+def test_teacher_can_run_nbgrader_week_by_week(sample, tmp_path, monkeypatch):
     """nbgrader releases what `make exercises` writes, and grades solved and unsolved work."""
     shutil.copy(ROOT / "nbgrader_config.py", tmp_path)
-
+    shutil.copy(ROOT / "chapters/classroom.py", tmp_path / "chapters")
+    shutil.copy(sample, sample.with_name("02_sample.ipynb"))
     monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
 
-    def nbgrader(*arguments):
-        subprocess.run(["nbgrader", *arguments], cwd=tmp_path, check=True, capture_output=True)
+    def run(*command):
+        subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
 
-    nbgrader("generate_assignment", "solutions")
-    released = tmp_path / "classroom/release/solutions" / sample.name
+    run("python", "chapters/classroom.py")
     write_student_notebook(sample, tmp_path / "student.ipynb")
-    assert released.read_text() == (tmp_path / "student.ipynb").read_text()
-
-    for student, work in [("ada", sample), ("ben", released)]:
-        folder = tmp_path / "classroom/submitted" / student / "solutions"
-        folder.mkdir(parents=True)
-        shutil.copy(work, folder)
-    nbgrader("autograde", "solutions")
-    nbgrader("export")
+    for week, works in [("01_sample", "solved unsolved"), ("02_sample", "unsolved solved")]:
+        run("nbgrader", "generate_assignment", week)
+        released = tmp_path / f"classroom/release/{week}/{week}.ipynb"
+        assert released.read_text() == (tmp_path / "student.ipynb").read_text()
+        for student, work in zip(["ada", "ben"], works.split(), strict=True):
+            folder = tmp_path / "classroom/submitted" / student / week
+            folder.mkdir(parents=True)
+            shutil.copy(sample if work == "solved" else released, folder / f"{week}.ipynb")
+        run("nbgrader", "autograde", week)
+    run("nbgrader", "export")
     with open(tmp_path / "grades.csv") as file:
-        grades = {row["student_id"]: float(row["score"]) for row in csv.DictReader(file)}
-    assert grades == {"ada": 6, "ben": 0}
+        rows = list(csv.DictReader(file))
+    assert sorted((row["assignment"], row["student_id"], row["score"]) for row in rows) == [
+        ("01_sample", "ada", "6.0"),
+        ("01_sample", "ben", "0.0"),
+        ("02_sample", "ada", "0.0"),
+        ("02_sample", "ben", "6.0"),
+    ]
