@@ -62,7 +62,7 @@ def freeze(model):
     Returns:
         The same model.
     """
-    model.trainable = False
+    _set_trainable(model, False)
     return model
 
 
@@ -79,12 +79,23 @@ def unfreeze(model, batch_norm=True):
     Returns:
         The same model.
     """
-    model.trainable = True
+    _set_trainable(model, True)
     if not batch_norm:
         for layer in nested_layers(model):
             if isinstance(layer, layers.BatchNormalization):
                 layer.trainable = False
     return model
+
+
+def _set_trainable(model, value):
+    """Set `trainable` of a model and of all that is in it.
+
+    `model.trainable = value` alone does nothing on TensorFlow if the model has this value already,
+    though its layers may have the other.
+    """
+    model.trainable = value
+    for layer in getattr(model, "layers", ()):
+        _set_trainable(layer, value)
 
 
 def nested_layers(model):

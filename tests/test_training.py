@@ -90,6 +90,19 @@ def test_unfreezing_moves_all():
     assert len(changed(encoder, before)) == len(encoder.weights)
 
 
+def test_freezing_and_unfreezing_reach_every_part():
+    encoder = small_encoder(width=4)
+    model = fcn(3, 8, encoder)
+    count = len(model.trainable_weights)
+    freeze(encoder)
+    unfreeze(model)
+    assert len(model.trainable_weights) == count
+    freeze(encoder)
+    encoder.get_layer("block1_conv1_bn").trainable = True
+    freeze(encoder)
+    assert not encoder.get_layer("block1_conv1_bn").trainable
+
+
 def test_nested_layers_lists_the_layers_inside():
     names = {layer.name for layer in nested_layers(fcn(3, 32, small_encoder(width=4)))}
     assert {"block1_conv1", "fc6"} <= names
