@@ -62,16 +62,15 @@ def mean_field(
         if not value >= 0:
             raise ValueError(f"`{name}` is {value}; allowed: 0 or more")
 
-    appearance = _appearance(picture, position_width, color_width)
-    smoothness = _smoothness(picture.shape[:2], smoothness_width)
+    kernels = []
+    if appearance_weight:
+        kernels.append((appearance_weight, _appearance(picture, position_width, color_width)))
+    if smoothness_weight:
+        kernels.append((smoothness_weight, _smoothness(picture.shape[:2], smoothness_width)))
     unary = np.log(np.maximum(probabilities.astype("float32"), 1e-20))
     beliefs = _softmax(unary)
     for _ in range(iterations):
-        beliefs = _softmax(
-            unary
-            + appearance_weight * appearance(beliefs)
-            + smoothness_weight * smoothness(beliefs)
-        )
+        beliefs = _softmax(unary + sum(weight * spread(beliefs) for weight, spread in kernels))
     return beliefs
 
 

@@ -79,7 +79,7 @@ def overlap_tile(model, picture, tile, stride):
     """
     _check_picture(picture)
     height, width, channels = picture.shape
-    size, _, num_classes = _predict(model, np.zeros((tile, tile, channels), "float32")).shape
+    _, size, _, num_classes = model.compute_output_shape((1, tile, tile, channels))
     margin, rest = divmod(tile - size, 2)
     if rest or stride < 1 or size < stride:
         raise ValueError(
