@@ -6,6 +6,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 CHAPTER ?= chapters/00_start.ipynb
+# Tests and pages that run at the same time. A small training is no faster on two cores than on one.
+JOBS ?= 2
 
 .PHONY: read test check bench times exercises covers classroom clean
 
@@ -14,12 +16,12 @@ read: .venv/ready
 	  --KernelManager.transport=ipc $(CHAPTER)
 
 test: .venv/ready
-	$(BIN)/pytest
-	$(BIN)/pytest --nbval --nbval-current-env --nbval-cell-timeout=600 \
+	$(BIN)/pytest -n $(JOBS)
+	$(BIN)/pytest -n $(JOBS) --dist loadfile --nbval --nbval-current-env --nbval-cell-timeout=600 \
 	  --nbval-sanitize-with=tests/nbval.cfg chapters/*.ipynb chapters/solutions
 
 check: .venv/ready
-	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest -n $(JOBS) -m "not slow"
 
 bench: .venv/ready
 	@for script in benchmarks/bench_*.py; do $(BIN)/python $$script || exit 1; done
