@@ -124,4 +124,9 @@ def _tf_dataset(epochs):
         tf.TensorSpec((None, *masks.shape[1:]), tf.int32),
     )
     dataset = tf.data.Dataset.from_generator(one_epoch, output_signature=signature)
-    return dataset.apply(tf.data.experimental.assert_cardinality(len(epochs))).prefetch(2)
+    dataset = dataset.apply(tf.data.experimental.assert_cardinality(len(epochs))).prefetch(2)
+    options = tf.data.Options()
+    # There is nothing to tune, and each epoch would end only when the tuner next wakes up: up to
+    # twice as late.
+    options.autotune.enabled = False
+    return dataset.with_options(options)

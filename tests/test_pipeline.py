@@ -142,3 +142,9 @@ def test_void_is_allowed():
 def test_bad_batch_size(batch_size):
     with pytest.raises(ValueError, match="`batch_size` is"):
         pipeline.batches(GOOD, batch_size)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="tf.data only")
+def test_no_tuner_delays_the_end_of_an_epoch():
+    batches = pipeline.batches(numbered(), 4)
+    assert batches.options().autotune.enabled is False
