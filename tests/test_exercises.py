@@ -22,6 +22,7 @@ from segbook.exercises import check_array, check_at_least, check_model, write_st
 ROOT = Path(__file__).parents[1]
 SOLUTIONS = sorted((ROOT / "chapters/solutions").glob("*.ipynb"))
 STUDENTS = [ROOT / "chapters/exercises" / path.name for path in SOLUTIONS]
+PLAN = ROOT / "chapters/README.md"
 
 MASK = np.arange(64).reshape(8, 8) % 5
 PICTURE = np.random.default_rng(0).random((4, 5, 3), dtype="float32")
@@ -196,6 +197,34 @@ def test_student_notebook_is_what_the_solution_gives(path, tmp_path):
     write_student_notebook(path, tmp_path / path.name)
     stored = ROOT / "chapters/exercises" / path.name
     assert stored.read_text() == (tmp_path / path.name).read_text(), "run `make exercises`"
+
+
+def planned_weeks():
+    """Read the tasks that chapters/README.md sets each week, {chapter: [task, ...]}, and points."""
+    rows = re.findall(r"\| (chapter \d[^|]*) \| (\d+) \|$", PLAN.read_text(), re.MULTILINE)
+    for tasks, points in rows:
+        found = {}
+        for chapter, numbers in re.findall(r"chapter (\d+): ([\d, to]+)", tasks):
+            spans = [[int(end) for end in span.split(" to ")] for span in numbers.split(", ")]
+            found[int(chapter)] = [n for span in spans for n in range(span[0], span[-1] + 1)]
+        yield found, int(points)
+
+
+def points_of_tasks(chapter):
+    """The points of each task of a chapter, in order."""
+    (path,) = (ROOT / "chapters/solutions").glob(f"{chapter:02}_*.ipynb")
+    return [cell.metadata.nbgrader.points for cell in read(path).cells if is_grade(cell)]
+
+
+def test_plan_of_ten_weeks_counts_the_points_of_its_tasks():
+    weeks = list(planned_weeks())
+    assert len(weeks) == 10
+    assert sorted(chapter for tasks, _ in weeks for chapter in tasks) == [
+        int(path.name[:2]) for path in SOLUTIONS
+    ]
+    for tasks, points in weeks:
+        of_task = {chapter: points_of_tasks(chapter) for chapter in tasks}
+        assert points == sum(of_task[c][n - 1] for c, numbers in tasks.items() for n in numbers)
 
 
 def test_every_student_notebook_has_a_solution():
