@@ -16,12 +16,12 @@ read: .venv/ready
 	  --KernelManager.transport=ipc $(CHAPTER)
 
 test: .venv/ready
-	$(BIN)/pytest -n $(JOBS)
+	$(BIN)/pytest -n $(JOBS) --dist worksteal
 	$(BIN)/pytest -n $(JOBS) --dist loadfile --nbval --nbval-current-env --nbval-cell-timeout=600 \
 	  --nbval-sanitize-with=tests/nbval.cfg chapters/*.ipynb chapters/solutions
 
 check: .venv/ready
-	$(BIN)/pytest -n $(JOBS) -m "not slow"
+	$(BIN)/pytest -n $(JOBS) --dist worksteal -m "not slow"
 
 bench: .venv/ready
 	@for script in benchmarks/bench_*.py; do $(BIN)/python $$script || exit 1; done

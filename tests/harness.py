@@ -109,6 +109,7 @@ def check_learns(model, size=(33, 33), steps=2):
     classes = keras.tree.flatten(model.output)[0].shape[-1]
     mask = (x[..., 0] * classes).astype("int32")
     model.compile(keras.optimizers.Adam(1e-3), _losses(model))
+    model.optimizer.build(model.trainable_variables)  # or TensorFlow would trace the step twice
     targets = [mask for _ in model.outputs]
     targets = targets[0] if len(targets) == 1 else targets
     losses = [float(np.ravel(model.train_on_batch(x, targets))[0]) for _ in range(steps + 1)]
