@@ -111,6 +111,7 @@ def test_nested_layers_lists_the_layers_inside():
 
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
 def test_layerwise_rates_scale_the_first_step(momentum):
+    keras.utils.set_random_seed(0)
     model = keras.Sequential(
         [keras.Input((2,)), layers.Dense(2, name="body"), layers.Dense(1, name="score")]
     )
@@ -125,8 +126,9 @@ def test_layerwise_rates_scale_the_first_step(momentum):
         steps.append([w.numpy() - s for w, s in zip(model.weights, start, strict=True)])
     plain, scaled = steps
     for i, factor in enumerate((0, 0, 10, 10)):
-        np.testing.assert_allclose(scaled[i], factor * plain[i], rtol=1e-4, atol=1e-7)
-    assert np.abs(plain[2]).max() > 0
+        # A step is the difference of two weights near 1, so it is known to 1e-7, ten steps to 1e-6.
+        np.testing.assert_allclose(scaled[i], factor * plain[i], rtol=1e-4, atol=5e-6)
+    assert np.abs(plain[2]).max() > 1e-3
 
 
 def test_layerwise_rates_save_and_refuse_negative_factors():
