@@ -179,6 +179,11 @@ def test_solution_can_be_graded(path):
     assert grading_complaints(read(path)) == []
 
 
+def points_of_tasks(cells):
+    """The points of each task of a notebook, in order."""
+    return [cell.metadata.nbgrader.points for cell in cells if is_grade(cell)]
+
+
 @pytest.mark.parametrize("path", SOLUTIONS, ids=lambda path: path.stem)
 def test_tasks_are_numbered_and_name_their_points(path):
     cells = read(path).cells
@@ -187,7 +192,7 @@ def test_tasks_are_numbered_and_name_their_points(path):
     assert cells[0].source.startswith(f"# Exercises for chapter {int(path.stem[:2])}: {chapter}\n")
     text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
     found = re.findall(r"^## Task (\d+): .* \((\d+) points?\)$", text, flags=re.MULTILINE)
-    points = [cell.metadata.nbgrader.points for cell in cells if is_grade(cell)]
+    points = points_of_tasks(cells)
     assert found == [(str(number), str(value)) for number, value in enumerate(points, 1)]
     assert text.count("## Task") == len(points)
 
@@ -210,21 +215,13 @@ def planned_weeks():
         yield found, int(points)
 
 
-def points_of_tasks(chapter):
-    """The points of each task of a chapter, in order."""
-    (path,) = (ROOT / "chapters/solutions").glob(f"{chapter:02}_*.ipynb")
-    return [cell.metadata.nbgrader.points for cell in read(path).cells if is_grade(cell)]
-
-
 def test_plan_of_ten_weeks_counts_the_points_of_its_tasks():
+    points_in = {int(path.name[:2]): points_of_tasks(read(path).cells) for path in SOLUTIONS}
     weeks = list(planned_weeks())
     assert len(weeks) == 10
-    assert sorted(chapter for tasks, _ in weeks for chapter in tasks) == [
-        int(path.name[:2]) for path in SOLUTIONS
-    ]
+    assert sorted(chapter for tasks, _ in weeks for chapter in tasks) == list(points_in)
     for tasks, points in weeks:
-        of_task = {chapter: points_of_tasks(chapter) for chapter in tasks}
-        assert points == sum(of_task[c][n - 1] for c, numbers in tasks.items() for n in numbers)
+        assert points == sum(points_in[c][n - 1] for c, numbers in tasks.items() for n in numbers)
 
 
 def test_every_student_notebook_has_a_solution():
