@@ -1,6 +1,6 @@
 """Time a compiled update of MeanIoU beside Keras's, on the same data in the same run."""
 
-from segbook.boundary import BoundaryIoU
+from segbook.metrics import BoundaryIoU
 from segbook.metrics import MeanIoU
 
 import time

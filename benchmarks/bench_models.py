@@ -1,6 +1,6 @@
 """Set training steps of our models beside plain Keras, and criss-cross beside full attention."""
 
-from segbook.attention import CrissCrossAttention, PositionAttention
+from segbook.layers import CrissCrossAttention, PositionAttention
 from segbook.backbones import resnet50
 from segbook.complexity import cost
 from segbook.models import deeplab_v3, unet

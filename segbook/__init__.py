@@ -5,7 +5,6 @@ from segbook import runtime
 runtime.import_keras_quietly()
 
 from segbook import (  # noqa: E402  Keras must be imported quietly first
-    attention,
     backbones,
     complexity,
     crf,
@@ -16,15 +15,12 @@ from segbook import (  # noqa: E402  Keras must be imported quietly first
     metrics,
     models,
     pipeline,
-    pooling,
     training,
     viz,
-    weights,
     worlds,
 )
 
 __all__ = [
-    "attention",
     "backbones",
     "complexity",
     "crf",
@@ -35,10 +31,8 @@ __all__ = [
     "metrics",
     "models",
     "pipeline",
-    "pooling",
     "runtime",
     "training",
     "viz",
-    "weights",
     "worlds",
 ]

@@ -1,26 +1,105 @@
-"""Checks that losses and metrics make on their input."""
+"""Checks of input, and errors that say what is wrong with it."""
 
 import numpy as np
-from keras import ops
+
+SHOWN = 5  # problems listed in one error
 
 
-def concrete(tensor) -> np.ndarray | None:
-    """Give a tensor's values, or None inside a compiled function, where there are none yet.
+def check_pictures(images, name="images"):
+    """Refuse pictures that are not float arrays `(n, h, w, channels)` in [0, 1].
 
     Args:
-        tensor: A NumPy array, a Keras variable or a tensor of the current backend.
+        images: The pictures.
+        name: The argument's name, for the error.
+
+    Raises:
+        ValueError: Naming the argument, what was found and what is allowed.
+    """
+    allowed = "float pictures of shape (count, height, width, channels) with values in [0, 1]"
+    if images.ndim != 4:
+        raise ValueError(f"`{name}` has shape {images.shape}; allowed: {allowed}")
+    if 0 in images.shape:
+        raise ValueError(f"`{name}` is empty: shape {images.shape}; allowed: {allowed}")
+    if not np.issubdtype(images.dtype, np.floating):
+        raise ValueError(
+            f"`{name}` has dtype {images.dtype}; allowed: {allowed} (for uint8, divide by 255)"
+        )
+    low, high = images.min(), images.max()
+    if not (low >= 0 and high <= 1):  # also true for NaN
+        raise ValueError(f"`{name}` has values from {low:g} to {high:g}; allowed: {allowed}")
+
+
+def check_masks(masks, num_classes, void=255, name="masks"):
+    """Refuse masks that are not integer arrays `(n, h, w)` of class ids and void.
+
+    Args:
+        masks: The masks.
+        num_classes: The number of classes; ids go from 0 to `num_classes - 1`.
+        void: The one other value that is allowed.
+        name: The argument's name, for the error.
+
+    Raises:
+        ValueError: Naming the argument, what was found and what is allowed.
+    """
+    allowed = f"integers 0..{num_classes - 1} and void = {void}, shape (count, height, width)"
+    if masks.ndim != 3:
+        raise ValueError(f"`{name}` has shape {masks.shape}; allowed: {allowed}")
+    if 0 in masks.shape:
+        raise ValueError(f"`{name}` is empty: shape {masks.shape}; allowed: {allowed}")
+    if not np.issubdtype(masks.dtype, np.integer):
+        raise ValueError(f"`{name}` has dtype {masks.dtype}; allowed: {allowed}")
+    unknown = unknown_ids(masks, num_classes, void)
+    if unknown:
+        where = next(i for i in range(len(masks)) if unknown_ids(masks[i], num_classes, void))
+        raise ValueError(
+            f"`{name}` has the unknown {ids_text(unknown)}, first in {name}[{where}]; "
+            f"allowed: {allowed}"
+        )
+
+
+def check_pictures_and_masks(images, masks, num_classes, void=255):
+    """Refuse pictures and masks that cannot be trained on.
+
+    Args:
+        images: float array `(n, h, w, channels)` in [0, 1].
+        masks: integer array `(n, h, w)` of ids 0..`num_classes - 1` and `void`.
+        num_classes: The number of classes.
+        void: The mask value that means "no label here".
+
+    Raises:
+        ValueError: Naming the argument, what was found and what is allowed.
+    """
+    check_pictures(images)
+    check_masks(masks, num_classes, void)
+    if images.shape[:3] != masks.shape:
+        raise ValueError(
+            f"`images` has shape {images.shape} and `masks` {masks.shape}; allowed: the "
+            "same count, height and width"
+        )
+
+
+def unknown_ids(mask, num_classes, void=255):
+    """List the values of a mask that are neither a class nor void.
+
+    Args:
+        mask: integer array of any shape.
+        num_classes: The number of classes.
+        void: The mask value that means "no label here".
 
     Returns:
-        The values as a NumPy array, or None.
+        A sorted list of int.
     """
-    try:
-        return ops.convert_to_numpy(tensor)
-    # Each backend has its own way to say that a tensor is symbolic.
-    except (NotImplementedError, TypeError, ValueError, AttributeError):
-        return None
+    wrong = ((mask < 0) | (mask >= num_classes)) & (mask != void)
+    return np.unique(mask[wrong]).tolist()
 
 
-def check_pair(y_true, y_pred, num_classes: int | None = None) -> None:
+def ids_text(ids, noun="label"):
+    """Write `[12, 13]` as `labels 12, 13`, shortened when there are many."""
+    text = ", ".join(map(str, ids[:SHOWN])) + (", ..." if len(ids) > SHOWN else "")
+    return f"{noun if len(ids) == 1 else noun + 's'} {text}"
+
+
+def check_mask_and_logits(y_true, y_pred, num_classes: int | None = None) -> None:
     """Refuse a mask and logits whose shapes do not belong together.
 
     Args:

@@ -10,9 +10,9 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from segbook.applications import CaffePreprocessing
-from segbook.layers import CropLike
-from segbook.pooling import DilatedMaxPooling, MaxPoolWithIndices
+from segbook.backbones import CaffePreprocessing
+from segbook.backend import gradient
+from segbook.layers import CropLike, DilatedMaxPooling, MaxPoolWithIndices
 
 
 @dataclass(frozen=True)
@@ -246,33 +246,6 @@ def effective_receptive_field(model, size, samples=8, seed=0):
 
     influence = np.abs(gradient(centre, pictures)).mean(axis=(0, 3))
     return influence / max(influence.max(), np.finfo("float32").tiny)
-
-
-def gradient(function, x):
-    """Differentiate a scalar function of a tensor, on any backend.
-
-    Args:
-        function: Function of a tensor that returns a scalar tensor.
-        x: float32 array, where to differentiate.
-
-    Returns:
-        float32 array of the shape of `x`.
-    """
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        x = tf.convert_to_tensor(x)
-        with tf.GradientTape() as tape:
-            tape.watch(x)
-            value = function(x)
-        return tape.gradient(value, x).numpy()
-    if keras.backend.backend() == "jax":
-        import jax
-
-        return np.asarray(jax.grad(function)(jax.numpy.asarray(x)))
-    x = ops.convert_to_tensor(x).requires_grad_()
-    function(x).backward()
-    return ops.convert_to_numpy(x.grad)
 
 
 if __name__ == "__main__":

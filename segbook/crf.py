@@ -7,7 +7,7 @@ approximates the same sums with a permutohedral lattice, in linear time.
 
 import numpy as np
 
-from segbook.validation import check_pictures
+from segbook.checks import check_pictures
 
 
 def mean_field(

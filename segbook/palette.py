@@ -40,25 +40,6 @@ CLASS_COLORS = {
 } | {str(digit): color for digit, color in enumerate(SEQUENCE)}
 
 
-def color_of(class_name: str) -> tuple[int, int, int]:
-    """Return the RGB colour of a class that has one of its own.
-
-    Args:
-        class_name: A key of `CLASS_COLORS`.
-
-    Returns:
-        Red, green and blue, integers from 0 to 255.
-
-    Raises:
-        ValueError: If the class has none; `palette` gives such classes a colour by position.
-    """
-    if class_name not in CLASS_COLORS:
-        raise ValueError(
-            f"class_name is {class_name!r}; the classes with a colour are {', '.join(CLASS_COLORS)}"
-        )
-    return CLASS_COLORS[class_name]
-
-
 def palette(class_names) -> np.ndarray:
     """Return the colours of a list of classes.
 

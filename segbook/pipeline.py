@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from segbook.augment import chain, flip, pad, photometric, resample, warp
-from segbook.validation import check_pairs
+from segbook.checks import check_pictures_and_masks
 
 __all__ = ["Epochs", "batches", "chain", "flip", "pad", "photometric", "resample", "warp"]
 
@@ -97,7 +97,9 @@ class Epochs(keras.utils.PyDataset):
         return images, masks
 
     def _check(self, images, masks):
-        check_pairs(images, masks, self.samples.task.num_classes, self.samples.task.void)
+        check_pictures_and_masks(
+            images, masks, self.samples.task.num_classes, self.samples.task.void
+        )
 
     def _order(self, epoch):
         count = len(self.samples)

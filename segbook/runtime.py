@@ -60,31 +60,12 @@ def start(seed: int = 0) -> str:
     """
     import keras
 
+    from segbook.backend import gpu_count
+
     keras.utils.set_random_seed(seed)
     backend = keras.backend.backend()
-    gpus = _gpu_count(backend)
+    gpus = gpu_count()
     if gpus:
         return f"{backend} on {gpus} GPU{'s' if gpus > 1 else ''}"
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return f"{backend} on {cores} CPU core{'s' if cores > 1 else ''}"
-
-
-def _gpu_count(backend: str) -> int:
-    if backend == "tensorflow":
-        import tensorflow as tf
-
-        gpus = tf.config.list_physical_devices("GPU")
-        for gpu in gpus:
-            # The GPU can only be told before it is first used; a second call is too late.
-            with contextlib.suppress(RuntimeError):
-                tf.config.experimental.set_memory_growth(gpu, True)
-        return len(gpus)
-    if backend == "jax":
-        import jax
-
-        return sum(device.platform == "gpu" for device in jax.devices())
-    if backend == "torch":
-        import torch
-
-        return torch.cuda.device_count()
-    return 0

@@ -13,7 +13,7 @@ import numpy as np
 from matplotlib.patches import Patch
 from PIL import Image
 
-from segbook.confusion import row_shares
+from segbook.metrics.scores import row_shares
 from segbook.palette import VOID_COLOR
 from segbook.samples import Task
 

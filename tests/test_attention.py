@@ -7,8 +7,8 @@ import pytest
 from backends import compilers
 from keras import ops
 
-from segbook import attention
-from segbook.complexity import gradient
+from segbook.backend import gradient
+from segbook.layers import attention
 
 
 def features(*shape, seed=0):

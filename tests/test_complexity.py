@@ -6,15 +6,15 @@ import pytest
 from keras import layers, ops
 
 from segbook import backbones
-from segbook.attention import CrissCrossAttention, PositionAttention
+from segbook.backend import gradient
 from segbook.complexity import (
     Cost,
     ReceptiveField,
     cost,
     effective_receptive_field,
-    gradient,
     receptive_field,
 )
+from segbook.layers import CrissCrossAttention, PositionAttention
 
 
 def test_cost_equals_a_count_by_hand():

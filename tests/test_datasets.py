@@ -8,8 +8,8 @@ from PIL import Image
 from scipy.io import savemat
 
 from segbook import datasets, pipeline
-from segbook.datasets import reading
-from segbook.datasets.resize import resize_mask, resize_picture
+from segbook.datasets.disk import load as reading
+from segbook.datasets.disk.resize import resize_mask, resize_picture
 
 HERE = datasets.data_root()
 

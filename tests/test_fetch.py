@@ -6,6 +6,7 @@ import io
 import socket
 import stat
 import tarfile
+import sys
 import threading
 import time
 import zipfile
@@ -13,7 +14,7 @@ import zipfile
 import pytest
 
 from segbook import datasets
-from segbook.datasets import fetch, oxford
+from segbook.datasets.disk import download as fetch
 
 CONTENT = bytes(range(256)) * 4000
 MD5 = hashlib.md5(CONTENT).hexdigest()
@@ -280,7 +281,7 @@ def test_pets_are_downloaded_to_where_they_are_read(server, tmp_path, monkeypatc
         md5 = hashlib.md5(server.files[name]).hexdigest()
         folder = entry.split("/")[0]
         archive = fetch.Archive((f"{server.url}/fine/{name}",), md5, (folder,))
-        monkeypatch.setattr(oxford, name, archive)
+        monkeypatch.setattr(sys.modules["segbook.datasets.pets"], name, archive)
     datasets.download_pets(tmp_path)
     with pytest.raises(datasets.DataError, match=r"images/Abyssinian_1.jpg: missing, though"):
         datasets.pets("test", size=(8, 8), root=tmp_path)

@@ -8,7 +8,6 @@ from backends import compilers, gradients
 from keras import ops
 
 from segbook.losses import (
-    BINS,
     CrossEntropy,
     Dice,
     Focal,
@@ -16,6 +15,7 @@ from segbook.losses import (
     LovaszSoftmax,
     Tversky,
 )
+from segbook.losses.lovasz import BINS
 
 WEIGHTS = [0.5, 3.0, 1.0, 2.0]
 CASES = {

@@ -8,7 +8,6 @@ from backends import compilers
 from keras import ops
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
-from segbook import confusion
 from segbook.losses import CrossEntropy
 from segbook.metrics import (
     BoundaryIoU,
@@ -19,7 +18,9 @@ from segbook.metrics import (
     PixelAccuracy,
     TrimapAccuracy,
     TrimapIoU,
+    scores,
 )
+from segbook.metrics.matrix import predicted_classes
 
 COUNTED = [PixelAccuracy, MeanAccuracy, MeanIoU, FrequencyWeightedIoU, MeanDice]
 NEAR = [TrimapAccuracy, TrimapIoU, BoundaryIoU]
@@ -113,7 +114,7 @@ def test_an_absent_class_is_left_out(Metric, expected):
 
 def test_conventions_of_other_libraries_on_the_same_matrix():
     matrix = np.array([[1, 1, 0], [1, 1, 0], [0, 0, 0]])
-    ious = confusion.iou(matrix)
+    ious = scores.iou(matrix)
     np.testing.assert_allclose(ious, [1 / 3, 1 / 3, np.nan])
     assert np.nan_to_num(ious, nan=0).mean() == pytest.approx(0.222, abs=5e-4)
     assert np.nan_to_num(ious, nan=1).mean() == pytest.approx(0.556, abs=5e-4)
@@ -233,10 +234,10 @@ def test_half_precision_logits(dtype):
 
 def test_the_first_of_equal_logits_wins():
     logits = np.array([[0, 0, 0], [1, 2, 2], [-1, -2, -1], [-0.0, 0.0, -0.0]], "float32")
-    found = ops.convert_to_numpy(confusion.predicted_classes(ops.convert_to_tensor(logits)))
+    found = ops.convert_to_numpy(predicted_classes(ops.convert_to_tensor(logits)))
     assert found.tolist() == [0, 1, 0, 0]
     many = np.random.default_rng(0).normal(size=(50, 300)).astype("float32")
-    found = ops.convert_to_numpy(confusion.predicted_classes(ops.convert_to_tensor(many)))
+    found = ops.convert_to_numpy(predicted_classes(ops.convert_to_tensor(many)))
     assert found.tolist() == many.argmax(axis=-1).tolist()
 
 
@@ -294,7 +295,7 @@ def test_report_is_a_plain_table():
     metric.update_state(mask, one_hot(predicted, 3))
     assert metric.report() == REPORT
     np.testing.assert_allclose(
-        confusion.row_shares(metric.matrix()), [[1, 0, 0], [0.8, 0.2, 0], [np.nan] * 3]
+        scores.row_shares(metric.matrix()), [[1, 0, 0], [0.8, 0.2, 0], [np.nan] * 3]
     )
 
 

@@ -11,8 +11,7 @@ from backends import compilers
 from keras import ops
 
 from segbook.backbones import resnet50, small_encoder
-from segbook.models.common import auxiliary_head
-from segbook.models.context import ccnet, danet, ocrnet
+from segbook.models import ccnet, danet, ocrnet
 from segbook.models.deeplab import (
     atrous_rates,
     deeplab_v1,
@@ -21,6 +20,7 @@ from segbook.models.deeplab import (
     deeplab_v3plus,
 )
 from segbook.models.fcn import fcn
+from segbook.models.parts import auxiliary_head
 from segbook.models.pspnet import pspnet
 from segbook.models.segnet import segnet
 from segbook.models.table import models_table

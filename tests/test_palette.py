@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from segbook.palette import CLASS_COLORS, SEQUENCE, VOID_COLOR, color_of, palette
+from segbook.palette import CLASS_COLORS, SEQUENCE, palette
 
 STREETS = ("sky", "building", "road", "pavement", "tree", "car", "person", "pole", "marking")
 CAMVID = (
@@ -99,9 +99,8 @@ def test_palette():
     colors = palette(STREETS)
     assert colors.dtype == np.uint8
     assert colors.shape == (9, 3)
-    assert tuple(colors[0]) == color_of("sky") == CLASS_COLORS["sky"]
+    assert tuple(colors[0]) == CLASS_COLORS["sky"]
     assert palette([]).shape == (0, 3)
-    assert color_of("void") == VOID_COLOR
 
 
 def test_other_classes_take_the_sequence_by_position():
@@ -110,8 +109,3 @@ def test_other_classes_take_the_sequence_by_position():
     assert tuple(colors[1]) == CLASS_COLORS["background"]
     assert tuple(colors[2]) == SEQUENCE[1]
     assert len(np.unique(colors, axis=0)) == 12
-
-
-def test_unknown_class_is_named():
-    with pytest.raises(ValueError, match=r"class_name is 'dragon'.*sky"):
-        color_of("dragon")

@@ -7,7 +7,7 @@ import pytest
 from backends import compilers
 from keras import ops
 
-from segbook import pooling
+from segbook import layers as pooling
 
 
 def features(*shape, seed=0):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.utils.class_weight import compute_class_weight
 
-from segbook.weights import inverse_frequency_weights, median_frequency_weights
+from segbook.losses.class_weights import inverse_frequency_weights, median_frequency_weights
 
 MASKS = np.array(
     [

@@ -1,17 +1,18 @@
 """Real data: where it lies, how it is read, and errors that say what is wrong with it."""
 
+from segbook.datasets.camvid import camvid
+from segbook.datasets.cityscapes import cityscapes
 from segbook.datasets.coco import coco
-from segbook.datasets.driving import camvid, cityscapes
-from segbook.datasets.faces import fasseg, fasseg_blends
-from segbook.datasets.fetch import DownloadError
-from segbook.datasets.files import MissingData, data_root
-from segbook.datasets.lazy import Lazy
-from segbook.datasets.microscopy import isbi2012
-from segbook.datasets.own import folder
-from segbook.datasets.oxford import download_pets, pets
-from segbook.datasets.pascal import Box, download_sbd, download_voc, voc, voc_boxes, voc_colors
+from segbook.datasets.disk.download import DownloadError
+from segbook.datasets.disk.errors import DataError
+from segbook.datasets.disk.find import MissingData, data_root
+from segbook.datasets.disk.lazy import Lazy
+from segbook.datasets.fasseg import fasseg, fasseg_blends
+from segbook.datasets.folder import folder
+from segbook.datasets.isbi2012 import isbi2012
+from segbook.datasets.pets import download_pets, pets
 from segbook.datasets.statistics import Statistics, statistics
-from segbook.validation import DataError
+from segbook.datasets.voc import Box, download_sbd, download_voc, voc, voc_boxes, voc_colors
 
 __all__ = [
     "Box",

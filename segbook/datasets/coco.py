@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from segbook.datasets.decode import read_picture
-from segbook.datasets.files import check_split, data_root, missing, pair_names
-from segbook.datasets.reading import Files, load
+from segbook.checks import ids_text
+from segbook.datasets.disk.decode import read_picture
+from segbook.datasets.disk.find import check_split, data_root, missing, pair_names
+from segbook.datasets.disk.load import Files, load
 from segbook.samples import VOID, Task
-from segbook.validation import ids_text
 
 
 def coco(split, size=None, root=None, pad=False, lazy=True, cache=None):

@@ -5,8 +5,8 @@ from keras import layers
 
 from segbook.backbones import get_backbone
 from segbook.layers import conv_block, logits_like, resize_to, separable_block
-from segbook.models.common import auxiliary_head, check_arguments
-from segbook.pooling import aspp, aspp_sum, check_rates
+from segbook.layers.pyramids import aspp, aspp_sum, check_rates
+from segbook.models.parts import auxiliary_head, check_arguments
 
 
 def deeplab_v1(

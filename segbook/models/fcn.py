@@ -5,7 +5,7 @@ from keras import layers
 
 from segbook.backbones import get_backbone
 from segbook.layers import CropLike, bilinear_transposed, crop_to, logits_like
-from segbook.models.common import check_arguments
+from segbook.models.parts import check_arguments
 
 
 def fcn(

@@ -5,8 +5,8 @@ from keras import layers
 
 from segbook.backbones import get_backbone
 from segbook.layers import conv_block, logits_like
-from segbook.models.common import auxiliary_head, check_arguments
-from segbook.pooling import pyramid_pooling
+from segbook.layers.pyramids import pyramid_pooling
+from segbook.models.parts import auxiliary_head, check_arguments
 
 
 def pspnet(

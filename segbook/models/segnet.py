@@ -4,9 +4,8 @@ import keras
 from keras import layers
 
 from segbook.backbones import VGG16_DEPTHS
-from segbook.layers import conv_block, crop_to
-from segbook.models.common import check_arguments
-from segbook.pooling import MaxPoolWithIndices, MaxUnpool
+from segbook.layers import MaxPoolWithIndices, MaxUnpool, conv_block, crop_to
+from segbook.models.parts import check_arguments
 
 
 def segnet(num_classes, input_shape=(None, None, 3), width=64, depths=VGG16_DEPTHS):

@@ -4,7 +4,7 @@ import keras
 from keras import layers
 
 from segbook.layers import center_crop_to, conv_block, crop_to
-from segbook.models.common import check_arguments
+from segbook.models.parts import check_arguments
 
 
 def unet(

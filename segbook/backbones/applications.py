@@ -1,0 +1,235 @@
+"""The encoders of `keras.applications`, with preprocessing inside and dilation on request.
+
+Each has five outputs, like every encoder of `segbook.backbones`. Where an output stride of 16 or 8
+is asked for, strides are turned into dilation: the same weights compute the same features at more
+places (DeepLab, Chen et al., 2015, section 3.1).
+"""
+
+import keras
+
+from segbook.backbones import preprocessing
+from segbook.backbones.arguments import check_channels, check_output_stride
+from segbook.backbones.dilation import rebuild
+from segbook.layers.pooling import DilatedMaxPooling
+
+
+def resnet50(input_shape=(None, None, 3), weights=None, output_stride=32, multi_grid=(1, 1, 1)):
+    """Make the ResNet-50 of `keras.applications` (He et al., 2016), dilated on request.
+
+    Args:
+        input_shape: `(height, width, channels)`; height and width may be None.
+        weights: None for random weights, "imagenet", or the path of a weights file.
+        output_stride: Stride of the coarsest features: 32, 16 or 8.
+        multi_grid: Factors on the dilation of the last stage's three blocks; DeepLab v3 has
+            (1, 2, 4).
+
+    Returns:
+        A functional model from RGB pictures in [0, 1] to five feature maps with 64, 256, 512, 1024
+        and 2048 channels. 23,587,712 parameters.
+
+    Raises:
+        ValueError: If an argument does not fit.
+        ConnectionError: If the weights cannot be downloaded.
+    """
+    return _resnet("ResNet50", (3, 4, 6, 3), input_shape, weights, output_stride, multi_grid)
+
+
+def resnet101(input_shape=(None, None, 3), weights=None, output_stride=32, multi_grid=(1, 1, 1)):
+    """Make the ResNet-101 of `keras.applications` (He et al., 2016), dilated on request.
+
+    Args:
+        input_shape: `(height, width, channels)`; height and width may be None.
+        weights: None for random weights, "imagenet", or the path of a weights file.
+        output_stride: Stride of the coarsest features: 32, 16 or 8.
+        multi_grid: Factors on the dilation of the last stage's three blocks; DeepLab v3 has
+            (1, 2, 4).
+
+    Returns:
+        A functional model from RGB pictures in [0, 1] to five feature maps with 64, 256, 512, 1024
+        and 2048 channels. 42,658,176 parameters.
+
+    Raises:
+        ValueError: If an argument does not fit.
+        ConnectionError: If the weights cannot be downloaded.
+    """
+    return _resnet("ResNet101", (3, 4, 23, 3), input_shape, weights, output_stride, multi_grid)
+
+
+def _resnet(name, depths, input_shape, weights, output_stride, multi_grid):
+    check_output_stride(output_stride, (32, 16, 8), name.lower())
+    if len(multi_grid) != 3 or any(factor < 1 for factor in multi_grid):
+        raise ValueError(
+            f"multi_grid={multi_grid!r} must be three factors, 1 or more, such as (1, 2, 4)."
+        )
+    changes, dilation = {}, 1
+    for stage, stride in ((4, 16), (5, 32)):
+        if stride > output_stride:
+            dilation *= 2
+            for layer in ("0", "1"):
+                changes[f"conv{stage}_block1_{layer}_conv"] = {"strides": 1}
+        for block in range(depths[stage - 2]):
+            factor = multi_grid[block] if stage == 5 else 1
+            changes[f"conv{stage}_block{block + 1}_2_conv"] = {"dilation_rate": dilation * factor}
+    outputs = ["conv1_relu", *(f"conv{i + 2}_block{n}_out" for i, n in enumerate(depths))]
+    return _encoder(name, input_shape, weights, outputs, preprocessing.caffe, changes)
+
+
+def mobilenet_v2(input_shape=(None, None, 3), weights=None, output_stride=32):
+    """Make the MobileNetV2 of `keras.applications` (Sandler et al., 2018), dilated on request.
+
+    Without fixed sizes, odd sizes are rounded down.
+
+    Args:
+        input_shape: `(height, width, channels)`; height and width may be None.
+        weights: None for random weights, "imagenet", or the path of a weights file.
+        output_stride: Stride of the coarsest features: 32, 16 or 8.
+
+    Returns:
+        A functional model from RGB pictures in [0, 1] to five feature maps with 96, 144, 192, 576
+        and 1280 channels. 2,257,984 parameters.
+
+    Raises:
+        ValueError: If an argument does not fit.
+        ConnectionError: If the weights cannot be downloaded.
+    """
+    check_output_stride(output_stride, (32, 16, 8), "mobilenet_v2")
+    changes, dilation = {}, 1
+    for first, last, stride in ((6, 12, 16), (13, 16, 32)):
+        changes[f"block_{first}_depthwise"] = {"dilation_rate": dilation}
+        if stride > output_stride:
+            changes[f"block_{first}_depthwise"] |= {"strides": 1, "padding": "same"}
+            changes[f"block_{first}_pad"] = {"padding": 0}
+            dilation *= 2
+        for block in range(first + 1, last + 1):
+            changes[f"block_{block}_depthwise"] = {"dilation_rate": dilation}
+    outputs = [f"block_{i}_expand_relu" for i in (1, 3, 6, 13)] + ["out_relu"]
+    return _encoder("MobileNetV2", input_shape, weights, outputs, preprocessing.signed, changes)
+
+
+def xception(input_shape=(None, None, 3), weights=None, output_stride=32):
+    """Make the Xception of `keras.applications` (Chollet, 2017), dilated on request.
+
+    Its first convolutions have no padding, so features at stride 2 are 3 samples smaller than half
+    the picture. This is Chollet's network, not DeepLab v3+'s, which has more layers and strides in
+    place of pooling.
+
+    Args:
+        input_shape: `(height, width, channels)`; height and width may be None.
+        weights: None for random weights, "imagenet", or the path of a weights file.
+        output_stride: Stride of the coarsest features: 32, 16 or 8.
+
+    Returns:
+        A functional model from RGB pictures in [0, 1] to five feature maps with 128, 256, 728, 1024
+        and 2048 channels. 20,861,480 parameters.
+
+    Raises:
+        ValueError: If an argument does not fit.
+        ConnectionError: If the weights cannot be downloaded.
+    """
+    check_output_stride(output_stride, (32, 16, 8), "xception")
+    changes, dilation = {}, 1
+    # The shortcut is the strided 1x1 convolution of that place; its own name counts up.
+    for pool, shortcut, blocks, stride in (
+        ("block4_pool", 2, range(5, 14), 16),
+        ("block13_pool", 3, range(14, 15), 32),
+    ):
+        if stride > output_stride:
+            changes[pool] = DilatedMaxPooling(3, dilation, name=pool)
+            changes[shortcut] = {"strides": 1}
+            dilation *= 2
+        for block in blocks:
+            for i in (1, 2, 3):
+                changes[f"block{block}_sepconv{i}"] = {"dilation_rate": dilation}
+    outputs = [f"block{i}_sepconv2_bn" for i in (2, 3, 4, 13)] + ["block14_sepconv2_act"]
+    return _encoder("Xception", input_shape, weights, outputs, preprocessing.signed, changes)
+
+
+def efficientnet_b0(input_shape=(None, None, 3), weights=None, output_stride=32):
+    """Make the EfficientNet-B0 of `keras.applications` (Tan and Le, 2019).
+
+    Without fixed sizes, odd sizes are rounded down.
+
+    Args:
+        input_shape: `(height, width, channels)`; height and width may be None.
+        weights: None for random weights, "imagenet", or the path of a weights file.
+        output_stride: 32, the only one that this backbone has.
+
+    Returns:
+        A functional model from RGB pictures in [0, 1] to five feature maps with 96, 144, 240, 672
+        and 1280 channels. 4,049,571 parameters.
+
+    Raises:
+        ValueError: If an argument does not fit.
+        ConnectionError: If the weights cannot be downloaded.
+    """
+    check_output_stride(output_stride, (32,), "efficientnet_b0")
+    outputs = [f"block{i}a_expand_activation" for i in (2, 3, 4, 6)] + ["top_activation"]
+    return _encoder("EfficientNetB0", input_shape, weights, outputs, preprocessing.bytes)
+
+
+def densenet121(input_shape=(None, None, 3), weights=None, output_stride=32):
+    """Make the DenseNet-121 of `keras.applications` (Huang et al., 2017).
+
+    Odd sizes are rounded down from stride 8 on.
+
+    Args:
+        input_shape: `(height, width, channels)`; height and width may be None.
+        weights: None for random weights, "imagenet", or the path of a weights file.
+        output_stride: 32, the only one that this backbone has.
+
+    Returns:
+        A functional model from RGB pictures in [0, 1] to five feature maps with 64, 256, 512, 1024
+        and 1024 channels. 7,037,504 parameters.
+
+    Raises:
+        ValueError: If an argument does not fit.
+        ConnectionError: If the weights cannot be downloaded.
+    """
+    check_output_stride(output_stride, (32,), "densenet121")
+    outputs = ["conv1_relu", "pool2_relu", "pool3_relu", "pool4_relu", "relu"]
+    return _encoder("DenseNet121", input_shape, weights, outputs, preprocessing.standardized)
+
+
+def _encoder(name, input_shape, weights, outputs, preprocess, changes=None):
+    """Build a network of `keras.applications`, change some of its layers, and give its features.
+
+    `changes` holds a layer to take another's place, or entries of its configuration, by the layer's
+    name or, for strided 1x1 convolutions without a name of their own, by their order.
+    """
+    lower = name.lower()
+    check_channels(input_shape, weights, lower)
+    image = keras.Input(input_shape)
+    x = preprocess(image) if input_shape[-1] == 3 else image
+    model = application(name, weights, input_tensor=x)
+    if changes:
+        model = rebuild(model, changes)
+    features = [model.get_layer(output).output for output in outputs]
+    return keras.Model(model.inputs[0], features, name=lower)
+
+
+def application(name, weights, **kwargs):
+    """Build a network of `keras.applications` without its classifier.
+
+    Args:
+        name: Name of the function in `keras.applications`.
+        weights: None, "imagenet" or a path.
+        **kwargs: More arguments of that function.
+
+    Returns:
+        A functional model.
+
+    Raises:
+        ConnectionError: If the weights cannot be downloaded.
+    """
+    build = getattr(keras.applications, name)
+    try:
+        return build(include_top=False, weights=weights, **kwargs)
+    except Exception as error:
+        # Keras reports a failed download as a plain Exception.
+        if weights is None or "URL fetch failure" not in str(error):
+            raise
+        raise ConnectionError(
+            f"weights={weights!r} of {name} could not be downloaded: {error}. Connect to the "
+            "network once (Keras keeps the file in ~/.keras/models), give the path of a weights "
+            "file that you downloaded elsewhere, or use weights=None for random weights."
+        ) from error

@@ -1,0 +1,44 @@
+"""How each published encoder expects its pictures, as a layer inside the model."""
+
+import keras
+from keras import layers, ops
+
+
+@keras.saving.register_keras_serializable(package="segbook")
+class CaffePreprocessing(layers.Layer):
+    """Turn RGB in [0, 1] into BGR in [0, 255] less the ImageNet mean, as VGG and ResNet expect.
+
+    Equals `keras.applications.imagenet_utils.preprocess_input(255 * x, mode="caffe")`.
+    """
+
+    def call(self, image):
+        """Reorder, scale and shift the channels of `(n, h, w, 3)`."""
+        mean = ops.convert_to_tensor([103.939, 116.779, 123.68], dtype=self.compute_dtype)
+        return ops.flip(image, axis=-1) * 255.0 - mean
+
+    def compute_output_shape(self, input_shape):
+        """Return the shape of the input."""
+        return input_shape
+
+
+def caffe(image):
+    """Prepare RGB in [0, 1] for VGG and ResNet: see `CaffePreprocessing`."""
+    return CaffePreprocessing(name="preprocessing")(image)
+
+
+def signed(image):
+    """Prepare RGB in [0, 1] for Xception and MobileNet: [-1, 1]."""
+    return layers.Rescaling(2.0, -1.0, name="preprocessing")(image)
+
+
+def bytes(image):
+    """Prepare RGB in [0, 1] for EfficientNet, which scales [0, 255] itself."""
+    return layers.Rescaling(255.0, name="preprocessing")(image)
+
+
+def standardized(image):
+    """Prepare RGB in [0, 1] for DenseNet: ImageNet's mean 0 and deviation 1."""
+    mean, deviation = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+    scale = [1 / d for d in deviation]
+    offset = [-m / d for m, d in zip(mean, deviation, strict=True)]
+    return layers.Rescaling(scale, offset, name="preprocessing")(image)

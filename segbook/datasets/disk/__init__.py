@@ -1,0 +1,1 @@
+"""From files on disk to `Samples`: download, find, decode, resize, load."""

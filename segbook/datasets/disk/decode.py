@@ -1,0 +1,160 @@
+"""Decode one picture or one mask."""
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from segbook.checks import ids_text
+from segbook.samples import VOID
+
+EIGHT_BIT = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"}
+EXIF_ORIENTATION = 0x0112
+
+
+def open_image(path):
+    """Open and decode an 8-bit image file, turned upright if its EXIF data say so.
+
+    Args:
+        path: The file.
+
+    Returns:
+        A `PIL.Image.Image` without transparency.
+
+    Raises:
+        ValueError: Saying what was found instead of a readable 8-bit image.
+    """
+    if path.stat().st_size == 0:
+        raise ValueError("the file is empty, 0 bytes")
+    try:
+        image = Image.open(path)
+        image.load()
+    except (OSError, SyntaxError, ValueError) as error:  # Pillow calls a bad chunk a SyntaxError
+        raise ValueError(f"not a readable image ({error})".replace(str(path), path.name)) from error
+    if image.mode not in EIGHT_BIT:
+        raise ValueError(f"mode {image.mode}, expected 8 bits a channel")
+    image = ImageOps.exif_transpose(image)
+    if image.has_transparency_data:
+        alpha = np.asarray(image.convert("RGBA"))[..., 3]
+        if alpha.min() < 255:
+            share = np.mean(alpha < 255)
+            raise ValueError(f"{share:.1%} of the pixels are transparent, expected none")
+    return image
+
+
+def upright_size(path):
+    """Read `(height, width)` of a picture from its header, as it is after EXIF rotation.
+
+    Args:
+        path: The file.
+
+    Returns:
+        `(height, width)`, or None if the header cannot be read.
+    """
+    try:
+        with Image.open(path) as image:
+            width, height = image.size
+            turned = image.getexif().get(EXIF_ORIENTATION, 1) in (5, 6, 7, 8)
+    except (OSError, SyntaxError, ValueError):
+        return None
+    return (width, height) if turned else (height, width)
+
+
+def read_picture(path):
+    """Read a picture: grey, palette and EXIF-rotated files become upright RGB.
+
+    Args:
+        path: The file.
+
+    Returns:
+        uint8 array `(height, width, 3)`.
+
+    Raises:
+        ValueError: Saying what was found and what was expected.
+    """
+    return np.asarray(open_image(path).convert("RGB"))
+
+
+def ids_reader(ids, void_ids=(VOID,)):
+    """Make a reader of masks whose pixel values, or positions in a palette, stand for classes.
+
+    Args:
+        ids: The pixel value of each class.
+        void_ids: The pixel values that become void.
+
+    Returns:
+        A function from a path to a uint8 array `(height, width)` of class ids and void; it raises
+        ValueError, saying what was found and what was expected.
+    """
+    table = np.full(256, -1, np.int16)
+    table[list(void_ids)] = VOID
+    table[list(ids)] = np.arange(len(ids))
+    expected = f"expected {_ranges(ids)}" + (f" or void {_ranges(void_ids)}" if void_ids else "")
+
+    def read(path):
+        image = open_image(path)
+        if image.mode == "LA":
+            image = image.convert("L")
+        if image.mode not in ("1", "L", "P"):
+            raise ValueError(f"mode {image.mode}, expected one label a pixel (mode L or P)")
+        values = np.asarray(image).astype(np.uint8)
+        mask = table[values]
+        if mask.min() < 0:
+            raise ValueError(
+                f"unknown {ids_text(np.unique(values[mask < 0]).tolist())}, {expected}"
+            )
+        return mask.astype(np.uint8)
+
+    return read
+
+
+def colors_reader(colors, void_colors=()):
+    """Make a reader of masks that show each class in a colour.
+
+    Args:
+        colors: RGB of each class, `(num_classes, 3)`.
+        void_colors: RGB of what becomes void.
+
+    Returns:
+        A function from a path to a uint8 array `(height, width)` of class ids and void; it raises
+        ValueError if a pixel has any other colour.
+    """
+    known = [*map(tuple, colors), *map(tuple, void_colors)]
+    ids = np.array([*range(len(colors)), *[VOID] * len(void_colors)], np.uint8)
+
+    def read(path):
+        nearest, distance = nearest_colors(read_picture(path), known)
+        if distance.max() > 0:
+            wrong = np.unique(read_picture(path)[distance > 0], axis=0).tolist()
+            raise ValueError(f"unknown {ids_text(wrong, 'colour')}, expected one of {len(known)}")
+        return ids[nearest]
+
+    return read
+
+
+def nearest_colors(picture, colors):
+    """Find the colour of a list that is nearest to each pixel.
+
+    Args:
+        picture: uint8 array `(height, width, 3)`.
+        colors: RGB values, `(count, 3)`.
+
+    Returns:
+        The position in `colors`, an integer array `(height, width)`, and the Euclidean distance in
+        RGB, a float array `(height, width)`.
+    """
+    codes = picture.astype(np.int32) @ np.array([1 << 16, 1 << 8, 1])
+    codes, inverse = np.unique(codes, return_inverse=True)
+    found = np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=1)
+    distances = np.linalg.norm(found[:, None] - np.asarray(colors, float), axis=2)
+    inverse = inverse.reshape(picture.shape[:2])
+    return distances.argmin(1)[inverse], distances.min(1)[inverse]
+
+
+def _ranges(ids):
+    """Write `(0, 1, 2, 7)` as `0..2, 7`."""
+    runs = []
+    for i in sorted(ids):
+        if runs and runs[-1][1] == i - 1:
+            runs[-1][1] = i
+        else:
+            runs.append([i, i])
+    return ", ".join(str(a) if a == b else f"{a}..{b}" for a, b in runs)

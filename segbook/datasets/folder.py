@@ -1,0 +1,90 @@
+"""Your own folder of pictures and masks."""
+
+from pathlib import Path
+
+import numpy as np
+
+from segbook.datasets.disk.decode import colors_reader, ids_reader
+from segbook.datasets.disk.find import pair_folders
+from segbook.datasets.disk.load import Files, load
+from segbook.palette import palette as book_palette
+from segbook.samples import VOID, Task
+
+
+def folder(
+    images,
+    masks,
+    class_names,
+    palette=None,
+    ids=None,
+    void=None,
+    mask_end="",
+    size=None,
+    pad=False,
+    lazy=False,
+    cache=None,
+):
+    """Read pictures and masks from two folders; a mask has its picture's file name.
+
+    Masks are of one of two kinds. Either a pixel's value, or its position in a palette PNG, says
+    the class: leave `palette` out. Or a pixel's colour says it: give `palette`.
+
+    Args:
+        images: Folder of pictures: PNG, JPEG, BMP, TIFF, WebP or GIF.
+        masks: Folder of masks, without loss in compression (not JPEG).
+        class_names: The classes in the order of their ids.
+        palette: RGB colour of each class in the masks, `(num_classes, 3)`, or None.
+        ids: Pixel value of each class in the masks; None for 0, 1, 2, ...
+        void: Pixel values, or with `palette` RGB colours, that mean "no label here"; None for the
+            value 255, or no colour.
+        mask_end: What masks' names have after their picture's, such as "_mask".
+        size: `(height, width)` of the results; None leaves pictures as large as they are.
+        pad: Keep proportions and fill up with black and void, see `load`.
+        lazy: Read pictures when they are used, for data larger than the memory.
+        cache: A folder for decoded arrays, or None.
+
+    Returns:
+        `Samples`: float32 pictures in [0, 1], uint8 masks.
+
+    Raises:
+        MissingData: If there is nothing to read.
+        DataError: Listing the first few files with what is wrong in each.
+        ValueError: If arguments do not fit together.
+    """
+    class_names = tuple(class_names)
+    if not 0 < len(class_names) < VOID:
+        raise ValueError(f"`class_names` has {len(class_names)} names; allowed: 1 to {VOID - 1}")
+    if palette is not None and ids is not None:
+        raise ValueError("`palette` and `ids` are both given; allowed: one of them")
+    if palette is None:
+        values = tuple(range(len(class_names)) if ids is None else ids)
+        void_values = (VOID,) if void is None and VOID not in values else tuple(void or ())
+        _check_values(values, void_values, len(class_names))
+        reader, colors = ids_reader(values, void_values), book_palette(class_names)
+    else:
+        colors = np.asarray(palette)
+        if colors.shape != (len(class_names), 3) or colors.min() < 0 or colors.max() > 255:
+            raise ValueError(
+                f"`palette` has shape {colors.shape}; allowed: ({len(class_names)}, 3), one RGB "
+                "colour of 0..255 a class"
+            )
+        colors = colors.astype(np.uint8)
+        values, void_values = colors.tolist(), np.asarray(() if void is None else void).tolist()
+        reader = colors_reader(values, void_values)
+    images, masks = Path(images).expanduser(), Path(masks).expanduser()
+    what = f"folder {images.name}"
+    pairs = pair_folders(images, masks, what, ends=("", mask_end))
+    files = Files(
+        pairs, reader, Task(class_names, colors), what, decoding=f"{values} {void_values}"
+    )
+    return load(files, size, pad, lazy, cache)
+
+
+def _check_values(ids, void, count):
+    for name, values in {"ids": ids, "void": void}.items():
+        if not all(isinstance(i, int | np.integer) and 0 <= i <= 255 for i in values):
+            raise ValueError(f"`{name}` is {values}; allowed: pixel values, integers 0..255")
+    if len(set(ids)) != count:
+        raise ValueError(f"`ids` is {ids}; allowed: {count} different values, one a class")
+    if set(ids) & set(void):
+        raise ValueError(f"`ids` {ids} and `void` {void} share values; allowed: none in both")

@@ -1,0 +1,212 @@
+"""Bilinear up-sampling, fixed or learnt, and cropping to another's size."""
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+
+@keras.saving.register_keras_serializable(package="segbook")
+class BilinearInitializer(keras.initializers.Initializer):
+    """Initialise a transposed convolution as bilinear up-sampling of each channel.
+
+    For stride `s` the kernel has size `2s`. The result equals a bilinear resize except within `s`
+    samples of the border, where the convolution sees zeros and the resize repeats the edge.
+    FCN (Long, Shelhamer and Darrell, 2015), section 3.3.
+    """
+
+    def __call__(self, shape, dtype=None):
+        """Return the kernel.
+
+        Args:
+            shape: `(height, width, channels out, channels in)`.
+            dtype: Type of the kernel; float32 by default.
+
+        Returns:
+            A kernel that connects each channel to itself only.
+        """
+        height, width, channels_out, channels_in = shape
+        plane = np.outer(_triangle(height), _triangle(width))
+        kernel = plane[:, :, None, None] * np.eye(channels_out, channels_in)
+        return ops.convert_to_tensor(kernel, dtype=dtype or "float32")
+
+    def get_config(self):
+        """Return the (empty) configuration."""
+        return {}
+
+
+def _triangle(size):
+    stride = (size + 1) // 2
+    centre = (size - 1) / 2
+    return 1 - np.abs(np.arange(size) - centre) / stride
+
+
+def bilinear_transposed(channels, stride, trainable=True, dtype=None, name=None):
+    """Make a transposed convolution that starts as bilinear up-sampling by `stride`.
+
+    Args:
+        channels: Number of channels in and out.
+        stride: Factor of the up-sampling; even, so that "same" padding keeps it centred.
+        trainable: Whether the kernel is learnt; False keeps it bilinear.
+        dtype: Type policy of the layer; "float32" for a head under mixed precision.
+        name: Name of the layer.
+
+    Returns:
+        A layer from `(n, h, w, channels)` to `(n, stride h, stride w, channels)`.
+
+    Raises:
+        ValueError: If `stride` is odd or less than 2.
+    """
+    if stride < 2 or stride % 2:
+        raise ValueError(f"stride={stride} must be an even number, 2 or more.")
+    return layers.Conv2DTranspose(
+        channels,
+        2 * stride,
+        strides=stride,
+        padding="same",
+        use_bias=False,
+        kernel_initializer=BilinearInitializer(),
+        trainable=trainable,
+        dtype=dtype,
+        name=name,
+    )
+
+
+def _spatial(x):
+    """Return height and width as integers where they are known, else as tensors."""
+    return ops.shape(x)[1:3]
+
+
+def _bilinear(size_out, size_in):
+    """Return the share of each sample in each resized sample, `(size_out, size_in)`."""
+    scale = ops.cast(size_in, "float32") / ops.cast(size_out, "float32")
+    place = (ops.cast(ops.arange(size_out), "float32") + 0.5) * scale - 0.5
+    place = ops.clip(place, 0.0, ops.cast(size_in - 1, "float32"))
+    sample = ops.cast(ops.arange(size_in), "float32")
+    return ops.relu(1.0 - ops.abs(place[:, None] - sample[None, :]))
+
+
+@keras.saving.register_keras_serializable(package="segbook")
+class ResizeLike(layers.Layer):
+    """Resize features bilinearly to the height and width of a second input.
+
+    Half-pixel centres, no antialiasing; computed in float32 as a product with one matrix a
+    direction, which TensorFlow's XLA gets right where its own resize fails. Call it on `[x, like]`,
+    shapes `(n, h, w, c)` and `(n, H, W, any)`; the result is `(n, H, W, c)`.
+    """
+
+    def call(self, inputs):
+        """Resize the first input to the size of the second."""
+        x, like = inputs
+        height, width = _spatial(like)
+        rows, columns, channels = ops.shape(x)[1:]
+        # Along the width first, while there are few rows.
+        resized = ops.matmul(_bilinear(width, columns), ops.cast(x, "float32"))
+        resized = ops.reshape(resized, (-1, rows, width * channels))
+        resized = ops.matmul(_bilinear(height, rows), resized)
+        resized = ops.reshape(resized, (-1, height, width, channels))
+        return ops.cast(resized, self.compute_dtype)
+
+    def compute_output_shape(self, input_shape):
+        """Return the shape of the resized features."""
+        x, like = input_shape
+        return (x[0], *like[1:3], x[3])
+
+
+@keras.saving.register_keras_serializable(package="segbook")
+class CropLike(layers.Layer):
+    """Crop features to the height and width of a second input.
+
+    Call it on `[x, like]`, shapes `(n, h, w, c)` and `(n, H, W, any)` with `h + margin >= H`,
+    `w + margin >= W`; the result is `(n, H, W, c)`.
+
+    Args:
+        centered: True keeps the centre, as the skips of the original U-Net do. False keeps the top
+            left corner: what up-sampling needs after pooling with "same" padding, which pads odd
+            sizes at the bottom and right.
+        margin: Times that the last row and column are repeated before the crop, for features of an
+            encoder that rounds odd sizes down.
+    """
+
+    def __init__(self, centered=False, margin=0, **kwargs):
+        super().__init__(**kwargs)
+        self.centered = centered
+        self.margin = margin
+
+    def call(self, inputs):
+        """Crop the first input to the size of the second."""
+        x, like = inputs
+        height, width = _spatial(like)
+        top, left = 0, 0
+        if self.centered:
+            full_height, full_width = _spatial(x)
+            top, left = (full_height - height) // 2, (full_width - width) // 2
+        if self.margin:
+            x = ops.concatenate([x, ops.repeat(x[:, -1:], self.margin, axis=1)], axis=1)
+            x = ops.concatenate([x, ops.repeat(x[:, :, -1:], self.margin, axis=2)], axis=2)
+        return x[:, top : top + height, left : left + width, :]
+
+    def compute_output_shape(self, input_shape):
+        """Return the shape of the cropped features."""
+        x, like = input_shape
+        return (x[0], *like[1:3], x[3])
+
+    def get_config(self):
+        """Return the configuration of the layer."""
+        return {**super().get_config(), "centered": self.centered, "margin": self.margin}
+
+
+def resize_to(x, like, name=None):
+    """Resize `x` bilinearly to the size of `like`, in the current type policy.
+
+    Args:
+        x: Features `(n, h, w, c)`.
+        like: Features `(n, H, W, any)`.
+        name: Name of the layer.
+
+    Returns:
+        Features `(n, H, W, c)`.
+    """
+    return ResizeLike(name=name)([x, like])
+
+
+def crop_to(x, like, margin=0, name=None):
+    """Crop `x` at the bottom and right to the size of `like`.
+
+    Args:
+        x: Features `(n, h, w, c)` with `h + margin >= H` and `w + margin >= W`.
+        like: Features `(n, H, W, any)`.
+        margin: Times that the last row and column of `x` are repeated before the crop.
+        name: Name of the layer.
+
+    Returns:
+        Features `(n, H, W, c)`.
+    """
+    return CropLike(margin=margin, name=name)([x, like])
+
+
+def center_crop_to(x, like, name=None):
+    """Crop `x` on all sides to the size of `like`.
+
+    Args:
+        x: Features `(n, h, w, c)` with `h >= H` and `w >= W`.
+        like: Features `(n, H, W, any)`.
+        name: Name of the layer.
+
+    Returns:
+        Features `(n, H, W, c)`.
+    """
+    return CropLike(centered=True, name=name)([x, like])
+
+
+def logits_like(x, like, name="logits"):
+    """Resize logits bilinearly to the size of the picture, in float32 under any type policy.
+
+    Args:
+        x: Logits `(n, h, w, num_classes)`.
+        like: The picture `(n, H, W, any)`.
+        name: Name of the layer.
+
+    Returns:
+        float32 logits `(n, H, W, num_classes)`.
+    """
+    return ResizeLike(dtype="float32", name=name)([x, like])

@@ -1,0 +1,118 @@
+"""Metrics that look only at pixels near the boundaries of classes."""
+
+from keras import ops
+
+from segbook.metrics import scores
+from segbook.metrics.matrix import IGNORED, ClassMean, ConfusionMetric, register
+
+OUTSIDE = -3  # the label beyond the edge of the picture: unlike any class, IGNORED and INVALID
+
+
+def near_boundary(labels, width: int):
+    """Find the pixels with another label at most `width` pixels away.
+
+    The distance is the larger of the steps across and down (a square window). Beyond the edge of
+    the picture there is no label.
+
+    Args:
+        labels: int32 `(n, h, w)`.
+        width: pixels, at least 1.
+
+    Returns:
+        bool `(n, h, w)`.
+    """
+    values = ops.cast(ops.expand_dims(labels, -1), "float32")
+    return ops.squeeze(window_max(values, width) + window_max(-values, width) > 0, -1)
+
+
+def window_max(values, width: int):
+    """Give the largest value in the square of side `2 * width + 1` around each pixel."""
+    side = 2 * width + 1
+    for window in ((side, 1), (1, side)):
+        values = ops.max_pool(values, window, strides=1, padding="same")
+    return values
+
+
+class BoundaryMetric(ConfusionMetric):
+    """Count pixels near boundaries; the base of the metrics here.
+
+    Args:
+        num_classes: C, the number of logits a pixel.
+        width: The width of the band in pixels, at least 1.
+        ignore_labels: As in `ConfusionMetric`.
+        class_names: As in `ConfusionMetric`.
+        name: As in `ConfusionMetric`.
+
+    Raises:
+        ValueError: If `width` is below 1.
+    """
+
+    def __init__(self, num_classes, width, ignore_labels=(255,), class_names=None, name=None):
+        super().__init__(num_classes, ignore_labels, class_names, name)
+        if width < 1:
+            raise ValueError(f"width must be at least 1 pixel, got {width}")
+        self.width = width
+
+    def get_config(self):
+        """Give the arguments that rebuild the metric."""
+        return super().get_config() | {"width": self.width}
+
+
+class TrimapMetric(BoundaryMetric):
+    """Count only the pixels near a boundary of the true mask, on both sides of it."""
+
+    def pairs(self, labels, predicted):
+        """Ignore the pixels far from a boundary of the truth; a border to void is a boundary."""
+        counted = near_boundary(labels, self.width) | (labels < 0)
+        return ops.where(counted, labels, IGNORED), predicted
+
+
+@register
+class TrimapAccuracy(TrimapMetric):
+    """The share of pixels with the right class, near the true boundaries only.
+
+    Arguments as for `BoundaryMetric`: `width` pixels on both sides of each boundary (Kohli et al.
+    2009; Chen et al. 2015, where VOC's void pixels mark the boundaries).
+    """
+
+    default_name = "trimap_accuracy"
+    score = staticmethod(scores.pixel_accuracy)
+
+
+@register
+class TrimapIoU(TrimapMetric, ClassMean):
+    """The mean intersection over union, near the true boundaries only.
+
+    Arguments as for `BoundaryMetric`; see `TrimapAccuracy`.
+    """
+
+    default_name = "trimap_iou"
+    measure = staticmethod(scores.iou)
+
+
+@register
+class BoundaryIoU(BoundaryMetric, ClassMean):
+    """The mean over classes of the IoU of the bands inside the true and predicted contours.
+
+    Cheng et al. 2021, section "Boundary IoU", counted over the whole data set as mean IoU is; the
+    authors take a width of 2% of the picture's diagonal. Pixels of void belong to no class, neither
+    in the truth nor in the prediction. Arguments as for `BoundaryMetric`.
+    """
+
+    default_name = "boundary_iou"
+    extra_labels = 1
+    measure = staticmethod(scores.iou)
+
+    def pairs(self, labels, predicted):
+        """Give the label C to pixels deep inside a class, so that a class is its band only."""
+        predicted = ops.where(labels < 0, labels, predicted)
+        counted = self.inner_band(labels) | (labels < 0)
+        return (
+            ops.where(counted, labels, self.num_classes),
+            ops.where(self.inner_band(predicted), predicted, self.num_classes),
+        )
+
+    def inner_band(self, labels):
+        """Find the pixels whose class, or the picture, ends at most `width` pixels away."""
+        frame = ops.pad(labels, ((0, 0), (1, 1), (1, 1)), constant_values=OUTSIDE)
+        return near_boundary(frame, self.width)[:, 1:-1, 1:-1]

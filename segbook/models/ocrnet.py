@@ -1,0 +1,60 @@
+"""OCRNet: object-contextual representations."""
+
+import keras
+from keras import layers
+
+from segbook.backbones import get_backbone
+from segbook.layers.attention import object_context
+from segbook.layers.blocks import conv_block
+from segbook.layers.resize import logits_like, resize_to
+from segbook.models.parts import auxiliary_head, check_arguments
+
+
+def ocrnet(
+    num_classes,
+    backbone="resnet101",
+    output_stride=8,
+    input_shape=(None, None, 3),
+    weights=None,
+    width=512,
+    key_channels=256,
+    auxiliary=True,
+    dropout=0.05,
+):
+    """Make an OCRNet: each place sees the object regions that it resembles.
+
+    Yuan, Chen and Wang, 2020, section 3. The regions come from auxiliary logits, which need a loss
+    of their own: the paper weighs it 0.4 against 1 for the logits. For a laptop:
+    `ocrnet(num_classes, small_encoder(output_stride=8), width=64, key_channels=32)`, 0.76 million.
+
+    Args:
+        num_classes: Number of classes.
+        backbone: Name of a backbone, or a functional model with five outputs that was built with
+            this output stride.
+        output_stride: Stride of the coarsest features: 32, 16 or 8.
+        input_shape: `(height, width, channels)`; height and width may be None.
+        weights: Weights of a backbone given by name: None, "imagenet" or a path.
+        width: Channels of the pixel features and of the result.
+        key_channels: Channels of queries, keys and values.
+        auxiliary: Whether the auxiliary logits are a second output, for their loss.
+        dropout: Share of the last features that is dropped while training.
+
+    Returns:
+        A functional model from pictures `(n, h, w, channels)` in [0, 1] to a list of two float32
+        logits `(n, h, w, num_classes)`, the second auxiliary; without `auxiliary` to the first.
+
+    Raises:
+        ValueError: If an argument does not fit; the message says what is allowed.
+    """
+    check_arguments(num_classes, input_shape, minimum=32)
+    image = keras.Input(input_shape, name="image")
+    features = get_backbone(backbone, input_shape, weights, output_stride)(image)
+    side = auxiliary_head(features[-2], num_classes, width=width, dropout=dropout)
+    x = conv_block(features[-1], width, 3, name="pixels")
+    regions = resize_to(side, x, name="regions")
+    x = object_context(x, regions, key_channels, width, dropout)
+    x = layers.Conv2D(num_classes, 1, name="score")(x)
+    outputs = logits_like(x, image)
+    if auxiliary:
+        outputs = [outputs, logits_like(side, image, name="auxiliary")]
+    return keras.Model(image, outputs, name="ocrnet")

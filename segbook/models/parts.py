@@ -1,0 +1,52 @@
+"""What models share: the checks of their arguments and the auxiliary head."""
+
+from keras import layers
+
+from segbook.layers.blocks import conv_block
+
+
+def check_arguments(num_classes, input_shape, minimum=1):
+    """Raise when the number of classes or the size of the pictures cannot work.
+
+    Args:
+        num_classes: Number of classes, void not counted.
+        input_shape: `(height, width, channels)`; height and width may be None.
+        minimum: Smallest height and width that the model can take.
+
+    Raises:
+        ValueError: If `num_classes` is less than 2 or `input_shape` does not fit.
+    """
+    if num_classes < 2:
+        raise ValueError(
+            f"num_classes={num_classes} must be 2 or more; for one kind of object, use 2 classes: "
+            "background and object."
+        )
+    if len(input_shape) != 3 or not input_shape[-1]:
+        raise ValueError(
+            f"input_shape={tuple(input_shape)} must be (height, width, channels); height and width "
+            "may be None, channels may not."
+        )
+    if any(size is not None and size < minimum for size in input_shape[:2]):
+        raise ValueError(
+            f"input_shape={tuple(input_shape)} is too small: this model needs pictures of at least "
+            f"{minimum}x{minimum}. Give larger pictures, or resize them first."
+        )
+
+
+def auxiliary_head(x, num_classes, width=None, dropout=0.1):
+    """Score features halfway through a network, for a second loss.
+
+    PSPNet (Zhao et al., 2017), section 4; the shape is that of torchvision's FCN head.
+
+    Args:
+        x: Features `(n, h, w, c)`.
+        num_classes: Number of classes.
+        width: Channels of the 3x3 convolution; None for a quarter of `c`.
+        dropout: Share of its units that is dropped while training.
+
+    Returns:
+        Scores `(n, h, w, num_classes)`.
+    """
+    x = conv_block(x, width or x.shape[-1] // 4, 3, name="auxiliary_head")
+    x = layers.Dropout(dropout, name="auxiliary_dropout")(x)
+    return layers.Conv2D(num_classes, 1, name="auxiliary_score")(x)
