@@ -156,7 +156,7 @@ def main():
         compare_attention(size)
     print("the paper, at 97x97: full costs 11.1 times the memory and 6.5 times the multiply-adds")
     image = (SIZE, SIZE, 3)
-    compare_steps("U-Net", unet(CLASSES, image), plain_unet())
+    compare_steps("U-Net", unet(CLASSES, input_shape=image), plain_unet())
     compare_steps("DeepLab v3", deeplab_v3(CLASSES, input_shape=image), plain_deeplab_v3())
 
 

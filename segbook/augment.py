@@ -46,7 +46,7 @@ def flip(images, masks, rng):
     return images, ops.where(mirrored[:, None, None], ops.flip(masks, axis=2), masks)
 
 
-def warp(size=None, scale=(1, 1), rotate=0, shear=0, translate=0, mirror=0.5, void=VOID):
+def warp(size=None, *, scale=(1, 1), rotate=0, shear=0, translate=0, mirror=0.5, void=VOID):
     """Make an augmentation that scales, turns, shears, moves, mirrors and crops in one resampling.
 
     Resampling once keeps pictures sharper than one step after another would. Where the scaled
@@ -94,7 +94,7 @@ def warp(size=None, scale=(1, 1), rotate=0, shear=0, translate=0, mirror=0.5, vo
             mirrored=rng.random(count) < mirror,
             shift=rng.uniform(-1, 1, (count, 2)) * room,
         )
-        return resample(images, masks, matrices, new, void)
+        return resample(images, masks, matrices, new, void=void)
 
     return augment
 
@@ -130,7 +130,7 @@ def affine(old, new, scale, angle, shear, mirrored, shift):
     return np.concatenate([linear, offset[:, :, None]], axis=2).astype("float32")
 
 
-def resample(images, masks, matrices, size=None, void=VOID):
+def resample(images, masks, matrices, size=None, *, void=VOID):
     """Look up pictures and masks at the same places: bilinear and nearest.
 
     Args:
@@ -182,7 +182,7 @@ def resample(images, masks, matrices, size=None, void=VOID):
     )
 
 
-def pad(images, masks, size, void=VOID):
+def pad(images, masks, size, *, void=VOID):
     """Make pictures and masks larger: black and void at the right and the bottom.
 
     Args:
@@ -204,7 +204,7 @@ def pad(images, masks, size, void=VOID):
     return ops.pad(images, (*widths, (0, 0))), ops.pad(masks, widths, constant_values=void)
 
 
-def photometric(brightness=0, contrast=0, saturation=0, gamma=0, noise=0, blur=0):
+def photometric(*, brightness=0, contrast=0, saturation=0, gamma=0, noise=0, blur=0):
     """Make an augmentation of light and camera: pictures change, masks do not.
 
     Every picture has its own draws, uniform within the limits; 0 leaves a step out. The order is

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from segbook.samples import VOID
+
 SHOWN = 5  # problems listed in one error
 
 
@@ -29,7 +31,7 @@ def check_pictures(images, name="images"):
         raise ValueError(f"`{name}` has values from {low:g} to {high:g}; allowed: {allowed}")
 
 
-def check_masks(masks, num_classes, void=255, name="masks"):
+def check_masks(masks, num_classes, void=VOID, name="masks"):
     """Refuse masks that are not integer arrays `(n, h, w)` of class ids and void.
 
     Args:
@@ -57,7 +59,7 @@ def check_masks(masks, num_classes, void=255, name="masks"):
         )
 
 
-def check_pictures_and_masks(images, masks, num_classes, void=255):
+def check_pictures_and_masks(images, masks, num_classes, void=VOID):
     """Refuse pictures and masks that cannot be trained on.
 
     Args:
@@ -78,7 +80,7 @@ def check_pictures_and_masks(images, masks, num_classes, void=255):
         )
 
 
-def unknown_ids(mask, num_classes, void=255):
+def unknown_ids(mask, num_classes, void=VOID):
     """List the values of a mask that are neither a class nor void.
 
     Args:

@@ -10,9 +10,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from segbook.backbones import CaffePreprocessing
 from segbook.backend import gradient
-from segbook.layers import CropLike, DilatedMaxPooling, MaxPoolWithIndices
 
 
 @dataclass(frozen=True)
@@ -189,14 +187,12 @@ def receptive_field(model, layer=None):
 def _extend(field, layer):
     """Return the field after a layer, or the layer's name when there is none."""
     stride, dilation = 1, 1
-    if isinstance(layer, layers.Conv2D | layers.DepthwiseConv2D | layers.SeparableConv2D):
+    if hasattr(layer, "window"):
+        kernel, stride, dilation = layer.window
+    elif isinstance(layer, layers.Conv2D | layers.DepthwiseConv2D | layers.SeparableConv2D):
         kernel, stride, dilation = layer.kernel_size[0], layer.strides[0], layer.dilation_rate[0]
     elif isinstance(layer, layers.MaxPooling2D | layers.AveragePooling2D):
         kernel, stride = layer.pool_size[0], layer.strides[0]
-    elif isinstance(layer, DilatedMaxPooling):
-        kernel, dilation = layer.pool_size, layer.dilation
-    elif isinstance(layer, MaxPoolWithIndices):
-        kernel = stride = 2
     elif isinstance(layer, _POINTWISE):
         return field
     else:
@@ -216,12 +212,10 @@ _POINTWISE = (
     layers.Add,
     layers.Concatenate,
     layers.Multiply,
-    CaffePreprocessing,
-    CropLike,
 )
 
 
-def effective_receptive_field(model, size, samples=8, seed=0):
+def effective_receptive_field(model, size, *, samples=8, seed=0):
     """Measure how much each pixel moves the output at the centre.
 
     Luo et al., 2016, section 3.1: the gradient of the centre's output, all channels added, by the

@@ -13,6 +13,7 @@ from segbook.checks import check_pictures
 def mean_field(
     picture,
     probabilities,
+    *,
     appearance_weight=4.0,
     position_width=10.0,
     color_width=0.05,

@@ -12,7 +12,7 @@ from segbook.checks import check_pictures_and_masks
 __all__ = ["Epochs", "batches", "chain", "flip", "pad", "photometric", "resample", "warp"]
 
 
-def batches(samples, batch_size, augment=None, seed=0, shuffle=True):
+def batches(samples, batch_size, augment=None, *, seed=0, shuffle=True):
     """Make the batches that `fit`, `evaluate` and `predict` take.
 
     Every epoch has an order and augmentation of its own. They depend on `seed` and on the number of
@@ -35,7 +35,7 @@ def batches(samples, batch_size, augment=None, seed=0, shuffle=True):
     """
     if not (isinstance(batch_size, int | np.integer) and batch_size > 0):
         raise ValueError(f"`batch_size` is {batch_size!r}; allowed: a positive integer")
-    epochs = Epochs(samples, batch_size, augment, seed, shuffle)
+    epochs = Epochs(samples, batch_size, augment, seed=seed, shuffle=shuffle)
     return _tf_dataset(epochs) if keras.backend.backend() == "tensorflow" else epochs
 
 
@@ -52,7 +52,7 @@ class Epochs(keras.utils.PyDataset):
         shuffle: Whether each epoch has an order of its own.
     """
 
-    def __init__(self, samples, batch_size, augment=None, seed=0, shuffle=True):
+    def __init__(self, samples, batch_size, augment=None, *, seed=0, shuffle=True):
         super().__init__()
         self.samples = samples
         self.batch_size = batch_size

@@ -22,7 +22,7 @@ class Poly(keras.optimizers.schedules.LearningRateSchedule):
         ValueError: If there is no step after the warm-up.
     """
 
-    def __init__(self, rate, steps, power=0.9, warmup=0):
+    def __init__(self, rate, steps, *, power=0.9, warmup=0):
         if not 0 <= warmup < steps:
             raise ValueError(f"warmup={warmup} must be 0 or more and less than steps={steps}.")
         self.rate = rate
@@ -66,7 +66,7 @@ def freeze(model):
     return model
 
 
-def unfreeze(model, batch_norm=True):
+def unfreeze(model, *, batch_norm=True):
     """Make a model trainable again, its batch normalisation only on request.
 
     Small batches give poor statistics, so a pretrained encoder is often tuned with its batch

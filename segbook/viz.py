@@ -131,7 +131,7 @@ def overlay(image, mask, task: Task, opacity: float = 0.55) -> np.ndarray:
     return ((1 - share) * np.asarray(image) + share * colorize(mask, task) / 255).astype("float32")
 
 
-def grid(columns: dict, task: Task, title: str = "", width: float = 9.0) -> plt.Figure:
+def grid(columns: dict, task: Task, title: str = "", *, width: float = 9.0) -> plt.Figure:
     """Draw pictures, masks and predictions side by side, one sample a row, with a legend.
 
     Args:
@@ -157,7 +157,7 @@ def grid(columns: dict, task: Task, title: str = "", width: float = 9.0) -> plt.
 
 
 def preview(
-    samples, count: int = 6, title: str = "", columns: int = 3, width: float = 9.0
+    samples, count: int = 6, *, title: str = "", columns: int = 3, width: float = 9.0
 ) -> plt.Figure:
     """Draw pictures from all over a data set under their masks, to see whether the two agree.
 
@@ -231,7 +231,7 @@ def _legend(figure: plt.Figure, task: Task, ids, notes=None, per_row: int = 9) -
     )
 
 
-def per_class(results: dict, task: Task, title: str = "", ylabel: str = "IoU") -> plt.Figure:
+def per_class(results: dict, task: Task, title: str = "", *, ylabel: str = "IoU") -> plt.Figure:
     """Draw one group of bars a class, one bar a model.
 
     Args:

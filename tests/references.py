@@ -123,10 +123,10 @@ def convex_closure(errors, truth):
     return max(extension_along(o, errors, truth) for o in permutations(range(len(errors))))
 
 
-def confusion(mask, predicted, num_classes, ignore_labels=(255,)):
+def confusion(mask, predicted, num_classes, ignore_label=(255,)):
     counts = np.zeros((num_classes, num_classes), "int64")
     for index in np.ndindex(mask.shape):
-        if mask[index] not in ignore_labels:
+        if mask[index] not in ignore_label:
             counts[mask[index], predicted[index]] += 1
     return counts
 

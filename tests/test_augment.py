@@ -228,7 +228,9 @@ def test_blur_equals_scipy():
 
 def test_pictures_stay_in_0_to_1():
     images, masks = batch()
-    strong = augment.photometric(0.5, 0.9, 0.9, 1, 0.5, 2)
+    strong = augment.photometric(
+        brightness=0.5, contrast=0.9, saturation=0.9, gamma=1, noise=0.5, blur=2
+    )
     changed, _ = arrays(*strong(images, masks, RNG(0)))
     assert 0 <= changed.min() <= changed.max() <= 1
     assert np.isfinite(changed).all()
@@ -236,7 +238,7 @@ def test_pictures_stay_in_0_to_1():
 
 def test_the_rng_decides():
     pair = batch()
-    change = augment.chain(augment.warp(scale=(0.5, 2)), augment.photometric(0.2))
+    change = augment.chain(augment.warp(scale=(0.5, 2)), augment.photometric(brightness=0.2))
     one, same, other = (arrays(*change(*pair, RNG(seed))) for seed in (1, 1, 2))
     for a, b, c in zip(one, same, other, strict=True):
         np.testing.assert_array_equal(a, b)

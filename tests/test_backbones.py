@@ -34,7 +34,7 @@ def built(name):
     [
         (lambda: backbones.small_encoder(width=4), (4, 8, 16, 32, 32)),
         (lambda: backbones.vgg(width=2), (2, 4, 8, 16, 16)),
-        (lambda: backbones.vgg(width=2, normalize=True), (2, 4, 8, 16, 16)),
+        (lambda: backbones.vgg(width=2, batch_norm=True), (2, 4, 8, 16, 16)),
         (lambda: built("resnet50"), (64, 256, 512, 1024, 2048)),
     ],
 )

@@ -5,8 +5,8 @@ import http.server
 import io
 import socket
 import stat
-import tarfile
 import sys
+import tarfile
 import threading
 import time
 import zipfile

@@ -81,12 +81,12 @@ def test_logits_are_float32_under_mixed_precision():
 
 
 @pytest.mark.parametrize(
-    ("normalize", "weights"),
+    ("batch_norm", "weights"),
     [(True, 3 * 3 * 4 * 5 + 4 * 5), (False, 3 * 3 * 4 * 5 + 5)],
 )
-def test_conv_block_has_a_bias_or_batch_norm(normalize, weights):
+def test_conv_block_has_a_bias_or_batch_norm(batch_norm, weights):
     x = keras.Input((None, None, 4))
-    model = keras.Model(x, layers.conv_block(x, 5, normalize=normalize, name="block"))
+    model = keras.Model(x, layers.conv_block(x, 5, batch_norm=batch_norm, name="block"))
     assert harness.count(model)[1] == weights
 
 

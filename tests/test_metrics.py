@@ -193,7 +193,7 @@ def test_several_ignored_labels():
     mask, predicted, logits = data((2, 8, 8), classes=5, seed=7)
     mask[0, :2] = 250
     ignore = (255, 250, -1, 2)
-    metric = MeanIoU(5, ignore_labels=ignore)
+    metric = MeanIoU(5, ignore_label=ignore)
     metric.update_state(np.where(mask == 0, -1, mask.astype("int32")), logits)
     counts = references.confusion(mask, predicted, 5, (*ignore, 0))
     np.testing.assert_array_equal(metric.matrix(), counts)
@@ -308,7 +308,7 @@ def small_model(metrics):
 
 def test_compiled_model_saves_loads_and_fits(tmp_path):
     metrics = [Metric(4) for Metric in ALL] + [
-        MeanIoU(4, ignore_labels=(255, 3), class_names="abcd", name="three")
+        MeanIoU(4, ignore_label=(255, 3), class_names="abcd", name="three")
     ]
     mask, images = DATA["void"][0], np.random.default_rng(0).random((2, 6, 7, 3), "float32")
     model = small_model(metrics)

@@ -38,9 +38,11 @@ def encoder(output_stride=32):
 
 
 TINY = {
-    "fcn32s": lambda: fcn(3, 32, encoder(), dropout=0.0),
-    "fcn8s": lambda: fcn(3, 8, encoder(), dropout=0.0, skip_scales=(0.1, 0.01)),
-    "fcn16s transposed": lambda: fcn(3, 16, encoder(), dropout=0.0, up="transposed"),
+    "fcn32s": lambda: fcn(3, stride=32, backbone=encoder(), dropout=0.0),
+    "fcn8s": lambda: fcn(3, backbone=encoder(), dropout=0.0, skip_scales=(0.1, 0.01)),
+    "fcn16s transposed": lambda: fcn(
+        3, stride=16, backbone=encoder(), dropout=0.0, up="transposed"
+    ),
     "unet": lambda: unet(3, width=4, depth=2, dropout=0.0),
     "unet bilinear": lambda: unet(3, width=4, depth=2, up="bilinear", batch_norm=True, dropout=0.0),
     "segnet": lambda: segnet(3, width=4, depths=(1, 2, 1)),
@@ -99,7 +101,7 @@ def test_models_compile(name, way):
 
 # Small sizes that the docstrings promise for a laptop.
 LAPTOP = {
-    "fcn": lambda n: fcn(n, 8, small_encoder()),
+    "fcn": lambda n: fcn(n, backbone=small_encoder()),
     "unet": lambda n: unet(n, width=16, depth=3),
     "segnet": lambda n: segnet(n, width=16, depths=(1, 2, 2, 2)),
     "deeplab_v1": lambda n: deeplab_v1(n, small_encoder(output_stride=8), rate=4, width=128),
@@ -125,14 +127,14 @@ def test_models_for_a_laptop_have_less_than_a_million_parameters(build):
     ("stride", "parameters"), [(32, 136_152_917), (16, 134_815_994), (8, 134_489_759)]
 )
 def test_fcn_has_the_parameters_of_the_paper(stride, parameters):
-    model = fcn(21, stride)
+    model = fcn(21, stride=stride)
     assert model.count_params() == parameters
     fixed = model.get_layer(f"upscore{stride}").count_params()
     assert harness.count(model)[0] == parameters - fixed
 
 
 def test_fcn_starts_at_zero_and_its_ups_are_bilinear():
-    model = fcn(3, 8, encoder())
+    model = fcn(3, backbone=encoder())
     assert not harness.outputs(model, harness.picture(33, 33))[0].any()
     (kernel,) = model.get_layer("upscore_pool3").get_weights()
     np.testing.assert_allclose(kernel[:, :, 0, 0].sum(), 4, rtol=1e-6)
@@ -140,7 +142,9 @@ def test_fcn_starts_at_zero_and_its_ups_are_bilinear():
 
 
 def test_fcn_up_sampling_equals_a_resize_inside():
-    transposed, resized = (fcn(3, 16, encoder(), up=up) for up in ("transposed", "bilinear"))
+    transposed, resized = (
+        fcn(3, stride=16, backbone=encoder(), up=up) for up in ("transposed", "bilinear")
+    )
     harness.shake(resized)
     weights = resized.get_weights()
     transposed.set_weights([*weights, *transposed.get_layer("upscore16").get_weights()])
@@ -152,7 +156,7 @@ def test_fcn_up_sampling_equals_a_resize_inside():
 
 @pytest.mark.parametrize("name", ["mobilenet_v2", "xception"])
 def test_encoders_that_round_sizes_down_fit_too(name):
-    harness.check_sizes(fcn(3, 8, name, fc_width=8))
+    harness.check_sizes(fcn(3, backbone=name, fc_width=8))
 
 
 @pytest.mark.slow
@@ -169,13 +173,13 @@ def test_encoders_that_round_sizes_down_fit_too(name):
     ],
 )
 def test_unet_has_the_parameters_of_the_paper(channels, classes, arguments, parameters):
-    model = unet(classes, (None, None, channels), **arguments)
+    model = unet(classes, input_shape=(None, None, channels), **arguments)
     assert harness.count(model)[0] == parameters
 
 
 @pytest.mark.parametrize(("size", "expected"), [(572, 388), (188, 4), (700, 516)])
 def test_valid_unet_has_the_sizes_of_the_paper(size, expected):
-    model = unet(2, (size, size, 1), width=1, padding="valid")
+    model = unet(2, input_shape=(size, size, 1), width=1, padding="valid")
     assert unet_output_size(size) == expected
     assert model.output_shape == (None, expected, expected, 2)
 
@@ -223,7 +227,7 @@ def without_biases(model):
     ],
 )
 def test_deeplab_v3_has_the_parameters_of_torchvision(backbone, auxiliary, parameters):
-    model = deeplab_v3(21, backbone, 8, multi_grid=(1, 1, 1), auxiliary=auxiliary)
+    model = deeplab_v3(21, backbone, output_stride=8, multi_grid=(1, 1, 1), auxiliary=auxiliary)
     assert without_biases(model) == parameters
     if (backbone, auxiliary) == ("resnet50", True):
         check_torchvision_names(model)
@@ -264,7 +268,7 @@ def test_atrous_rates_follow_the_output_stride():
     assert atrous_rates(16) == (6, 12, 18)
     assert atrous_rates(8) == (12, 24, 36)
     for stride in (16, 8):
-        model = deeplab_v3(3, encoder(stride), stride, width=8)
+        model = deeplab_v3(3, encoder(stride), output_stride=stride, width=8)
         rates = tuple(model.get_layer(f"aspp_{i}").dilation_rate[0] for i in (1, 2, 3))
         assert rates == atrous_rates(stride)
 
@@ -338,7 +342,7 @@ def test_models_name_the_argument_they_refuse(build, arguments, message):
 
 
 def test_a_picture_of_fixed_size_works():
-    model = fcn(3, 8, small_encoder((48, 64, 3), width=4), input_shape=(48, 64, 3))
+    model = fcn(3, backbone=small_encoder((48, 64, 3), width=4), input_shape=(48, 64, 3))
     assert model.output_shape == (None, 48, 64, 3)
 
 

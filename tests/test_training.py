@@ -62,7 +62,7 @@ def snapshot(model):
 
 def test_a_frozen_encoder_does_not_move():
     encoder = small_encoder(width=4)
-    model = harness.shake(fcn(3, 8, encoder))
+    model = harness.shake(fcn(3, backbone=encoder))
     freeze(encoder)
     before, whole = snapshot(encoder), snapshot(model)
     train(model, keras.optimizers.SGD(0.1))
@@ -72,7 +72,7 @@ def test_a_frozen_encoder_does_not_move():
 
 def test_unfreezing_without_batch_norm_moves_the_rest():
     encoder = small_encoder(width=4)
-    model = harness.shake(fcn(3, 8, encoder))
+    model = harness.shake(fcn(3, backbone=encoder))
     unfreeze(freeze(encoder), batch_norm=False)
     before = snapshot(encoder)
     train(model, keras.optimizers.SGD(0.1))
@@ -83,7 +83,7 @@ def test_unfreezing_without_batch_norm_moves_the_rest():
 
 def test_unfreezing_moves_all():
     encoder = small_encoder(width=4)
-    model = harness.shake(fcn(3, 8, encoder))
+    model = harness.shake(fcn(3, backbone=encoder))
     unfreeze(freeze(encoder))
     before = snapshot(encoder)
     train(model, keras.optimizers.SGD(0.1))
@@ -92,7 +92,7 @@ def test_unfreezing_moves_all():
 
 def test_freezing_and_unfreezing_reach_every_part():
     encoder = small_encoder(width=4)
-    model = fcn(3, 8, encoder)
+    model = fcn(3, backbone=encoder)
     count = len(model.trainable_weights)
     freeze(encoder)
     unfreeze(model)
@@ -104,7 +104,9 @@ def test_freezing_and_unfreezing_reach_every_part():
 
 
 def test_nested_layers_lists_the_layers_inside():
-    names = {layer.name for layer in nested_layers(fcn(3, 32, small_encoder(width=4)))}
+    names = {
+        layer.name for layer in nested_layers(fcn(3, stride=32, backbone=small_encoder(width=4)))
+    }
     assert {"block1_conv1", "fc6"} <= names
     assert "small_encoder" not in names
 

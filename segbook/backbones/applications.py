@@ -7,13 +7,11 @@ places (DeepLab, Chen et al., 2015, section 3.1).
 
 import keras
 
-from segbook.backbones import preprocessing
+from segbook.backbones import dilation, preprocessing
 from segbook.backbones.arguments import check_channels, check_output_stride
-from segbook.backbones.dilation import rebuild
-from segbook.layers.pooling import DilatedMaxPooling
 
 
-def resnet50(input_shape=(None, None, 3), weights=None, output_stride=32, multi_grid=(1, 1, 1)):
+def resnet50(input_shape=(None, None, 3), *, weights=None, output_stride=32, multi_grid=(1, 1, 1)):
     """Make the ResNet-50 of `keras.applications` (He et al., 2016), dilated on request.
 
     Args:
@@ -34,7 +32,7 @@ def resnet50(input_shape=(None, None, 3), weights=None, output_stride=32, multi_
     return _resnet("ResNet50", (3, 4, 6, 3), input_shape, weights, output_stride, multi_grid)
 
 
-def resnet101(input_shape=(None, None, 3), weights=None, output_stride=32, multi_grid=(1, 1, 1)):
+def resnet101(input_shape=(None, None, 3), *, weights=None, output_stride=32, multi_grid=(1, 1, 1)):
     """Make the ResNet-101 of `keras.applications` (He et al., 2016), dilated on request.
 
     Args:
@@ -61,20 +59,12 @@ def _resnet(name, depths, input_shape, weights, output_stride, multi_grid):
         raise ValueError(
             f"multi_grid={multi_grid!r} must be three factors, 1 or more, such as (1, 2, 4)."
         )
-    changes, dilation = {}, 1
-    for stage, stride in ((4, 16), (5, 32)):
-        if stride > output_stride:
-            dilation *= 2
-            for layer in ("0", "1"):
-                changes[f"conv{stage}_block1_{layer}_conv"] = {"strides": 1}
-        for block in range(depths[stage - 2]):
-            factor = multi_grid[block] if stage == 5 else 1
-            changes[f"conv{stage}_block{block + 1}_2_conv"] = {"dilation_rate": dilation * factor}
+    changes = dilation.resnet(output_stride, depths, multi_grid)
     outputs = ["conv1_relu", *(f"conv{i + 2}_block{n}_out" for i, n in enumerate(depths))]
     return _encoder(name, input_shape, weights, outputs, preprocessing.caffe, changes)
 
 
-def mobilenet_v2(input_shape=(None, None, 3), weights=None, output_stride=32):
+def mobilenet_v2(input_shape=(None, None, 3), *, weights=None, output_stride=32):
     """Make the MobileNetV2 of `keras.applications` (Sandler et al., 2018), dilated on request.
 
     Without fixed sizes, odd sizes are rounded down.
@@ -93,20 +83,12 @@ def mobilenet_v2(input_shape=(None, None, 3), weights=None, output_stride=32):
         ConnectionError: If the weights cannot be downloaded.
     """
     check_output_stride(output_stride, (32, 16, 8), "mobilenet_v2")
-    changes, dilation = {}, 1
-    for first, last, stride in ((6, 12, 16), (13, 16, 32)):
-        changes[f"block_{first}_depthwise"] = {"dilation_rate": dilation}
-        if stride > output_stride:
-            changes[f"block_{first}_depthwise"] |= {"strides": 1, "padding": "same"}
-            changes[f"block_{first}_pad"] = {"padding": 0}
-            dilation *= 2
-        for block in range(first + 1, last + 1):
-            changes[f"block_{block}_depthwise"] = {"dilation_rate": dilation}
+    changes = dilation.mobilenet_v2(output_stride)
     outputs = [f"block_{i}_expand_relu" for i in (1, 3, 6, 13)] + ["out_relu"]
     return _encoder("MobileNetV2", input_shape, weights, outputs, preprocessing.signed, changes)
 
 
-def xception(input_shape=(None, None, 3), weights=None, output_stride=32):
+def xception(input_shape=(None, None, 3), *, weights=None, output_stride=32):
     """Make the Xception of `keras.applications` (Chollet, 2017), dilated on request.
 
     Its first convolutions have no padding, so features at stride 2 are 3 samples smaller than half
@@ -127,24 +109,12 @@ def xception(input_shape=(None, None, 3), weights=None, output_stride=32):
         ConnectionError: If the weights cannot be downloaded.
     """
     check_output_stride(output_stride, (32, 16, 8), "xception")
-    changes, dilation = {}, 1
-    # The shortcut is the strided 1x1 convolution of that place; its own name counts up.
-    for pool, shortcut, blocks, stride in (
-        ("block4_pool", 2, range(5, 14), 16),
-        ("block13_pool", 3, range(14, 15), 32),
-    ):
-        if stride > output_stride:
-            changes[pool] = DilatedMaxPooling(3, dilation, name=pool)
-            changes[shortcut] = {"strides": 1}
-            dilation *= 2
-        for block in blocks:
-            for i in (1, 2, 3):
-                changes[f"block{block}_sepconv{i}"] = {"dilation_rate": dilation}
+    changes = dilation.xception(output_stride)
     outputs = [f"block{i}_sepconv2_bn" for i in (2, 3, 4, 13)] + ["block14_sepconv2_act"]
     return _encoder("Xception", input_shape, weights, outputs, preprocessing.signed, changes)
 
 
-def efficientnet_b0(input_shape=(None, None, 3), weights=None, output_stride=32):
+def efficientnet_b0(input_shape=(None, None, 3), *, weights=None, output_stride=32):
     """Make the EfficientNet-B0 of `keras.applications` (Tan and Le, 2019).
 
     Without fixed sizes, odd sizes are rounded down.
@@ -167,7 +137,7 @@ def efficientnet_b0(input_shape=(None, None, 3), weights=None, output_stride=32)
     return _encoder("EfficientNetB0", input_shape, weights, outputs, preprocessing.bytes)
 
 
-def densenet121(input_shape=(None, None, 3), weights=None, output_stride=32):
+def densenet121(input_shape=(None, None, 3), *, weights=None, output_stride=32):
     """Make the DenseNet-121 of `keras.applications` (Huang et al., 2017).
 
     Odd sizes are rounded down from stride 8 on.
@@ -191,18 +161,14 @@ def densenet121(input_shape=(None, None, 3), weights=None, output_stride=32):
 
 
 def _encoder(name, input_shape, weights, outputs, preprocess, changes=None):
-    """Build a network of `keras.applications`, change some of its layers, and give its features.
-
-    `changes` holds a layer to take another's place, or entries of its configuration, by the layer's
-    name or, for strided 1x1 convolutions without a name of their own, by their order.
-    """
+    """Build a network of `keras.applications`, change some layers, and give its features."""
     lower = name.lower()
     check_channels(input_shape, weights, lower)
     image = keras.Input(input_shape)
     x = preprocess(image) if input_shape[-1] == 3 else image
     model = application(name, weights, input_tensor=x)
     if changes:
-        model = rebuild(model, changes)
+        model = dilation.rebuild(model, changes)
     features = [model.get_layer(output).output for output in outputs]
     return keras.Model(model.inputs[0], features, name=lower)
 

@@ -24,7 +24,7 @@ BUILDERS = {
 
 
 def get_backbone(
-    backbone, input_shape=(None, None, 3), weights=None, output_stride=None, **options
+    backbone, input_shape=(None, None, 3), *, weights=None, output_stride=None, **options
 ):
     """Return a backbone by name, or check one that was built already.
 
@@ -68,7 +68,9 @@ def get_backbone(
             f"backbone={backbone!r} is unknown; it must be one of {', '.join(BUILDERS)}, or a "
             "functional model with features at strides 2, 4, 8, 16 and 32."
         )
-    return BUILDERS[backbone](input_shape, weights, output_stride=output_stride or 32, **options)
+    return BUILDERS[backbone](
+        input_shape, weights=weights, output_stride=output_stride or 32, **options
+    )
 
 
 def _output_stride(model):

@@ -11,6 +11,8 @@ class CaffePreprocessing(layers.Layer):
     Equals `keras.applications.imagenet_utils.preprocess_input(255 * x, mode="caffe")`.
     """
 
+    window = (1, 1, 1)  # kernel, stride and dilation, for receptive fields
+
     def call(self, image):
         """Reorder, scale and shift the channels of `(n, h, w, 3)`."""
         mean = ops.convert_to_tensor([103.939, 116.779, 123.68], dtype=self.compute_dtype)

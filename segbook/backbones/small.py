@@ -8,7 +8,7 @@ from segbook.layers.blocks import conv_block
 from segbook.layers.pooling import DilatedMaxPooling
 
 
-def small_encoder(input_shape=(None, None, 3), width=16, output_stride=32, name="small_encoder"):
+def small_encoder(input_shape=(None, None, 3), *, width=16, output_stride=32, name="small_encoder"):
     """Make an encoder for laptops: 0.6 million parameters at the default width.
 
     Five stages of 3x3 convolutions with batch normalisation, each ended by 2x2 max pooling; the

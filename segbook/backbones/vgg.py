@@ -13,11 +13,12 @@ VGG16_DEPTHS = (2, 2, 3, 3, 3)
 
 def vgg(
     input_shape=(None, None, 3),
+    *,
     width=64,
     depths=VGG16_DEPTHS,
     output_stride=32,
     pool_size=2,
-    normalize=False,
+    batch_norm=False,
     name="vgg",
 ):
     """Make a VGG of any width and depth (Simonyan and Zisserman, 2015).
@@ -32,7 +33,7 @@ def vgg(
         output_stride: Stride of the coarsest features: 32, 16 or 8. As in DeepLab v1, pooling
             beyond it has stride 1 and the convolutions after it are dilated.
         pool_size: Size of the pooling windows: the paper's 2, or DeepLab's 3.
-        normalize: Whether batch normalisation follows each convolution.
+        batch_norm: Whether batch normalisation follows each convolution.
         name: Name of the model.
 
     Returns:
@@ -54,7 +55,7 @@ def vgg(
                 x,
                 factor * width,
                 dilation=dilation,
-                normalize=normalize,
+                batch_norm=batch_norm,
                 name=f"block{block}_conv{i}",
             )
         step = 2 if stride <= output_stride else 1
@@ -64,7 +65,7 @@ def vgg(
     return keras.Model(image, features, name=name)
 
 
-def vgg16(input_shape=(None, None, 3), weights=None, output_stride=32, pool_size=2):
+def vgg16(input_shape=(None, None, 3), *, weights=None, output_stride=32, pool_size=2):
     """Make the VGG-16 of `keras.applications` with its preprocessing inside.
 
     Args:

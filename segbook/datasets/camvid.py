@@ -21,7 +21,7 @@ CAMVID = (
 )
 
 
-def camvid(split, size=None, root=None, pad=False, lazy=False, cache=None):
+def camvid(split, size=None, *, root=None, pad=False, lazy=False, cache=None):
     """Read CamVid: road scenes filmed from a car, 360x480, 11 classes and void.
 
     Brostow, Fauqueur and Cipolla 2009, in the version of Badrinarayanan, Kendall and Cipolla 2017
@@ -52,4 +52,4 @@ def camvid(split, size=None, root=None, pad=False, lazy=False, cache=None):
     pairs = pair_folders(folder / split, folder / f"{split}annot", what, how)
     task = Task(CAMVID, palette(CAMVID))
     reader = ids_reader(range(len(CAMVID)), void_ids=(len(CAMVID),))
-    return load(Files(pairs, reader, task, what, how), size, pad, lazy, cache)
+    return load(Files(pairs, reader, task, what, how), size, pad=pad, lazy=lazy, cache=cache)

@@ -30,7 +30,7 @@ CITYSCAPES = {
 }
 
 
-def cityscapes(split, size=None, root=None, pad=False, lazy=True, cache=None):
+def cityscapes(split, size=None, *, root=None, pad=False, lazy=True, cache=None):
     """Read Cityscapes' fine annotations: 1024x2048, 19 classes, everything else void.
 
     Cordts et al. 2016: 2975, 500 and 1525 pictures; those of the test split are all void. The
@@ -69,4 +69,4 @@ def cityscapes(split, size=None, root=None, pad=False, lazy=True, cache=None):
     task = Task(tuple(CITYSCAPES), palette(CITYSCAPES))
     void_ids = sorted({*range(34), VOID} - set(CITYSCAPES.values()))
     reader = ids_reader(CITYSCAPES.values(), void_ids)
-    return load(Files(pairs, reader, task, what, how), size, pad, lazy, cache)
+    return load(Files(pairs, reader, task, what, how), size, pad=pad, lazy=lazy, cache=cache)

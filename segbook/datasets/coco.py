@@ -12,7 +12,7 @@ from segbook.datasets.disk.load import Files, load
 from segbook.samples import VOID, Task
 
 
-def coco(split, size=None, root=None, pad=False, lazy=True, cache=None):
+def coco(split, size=None, *, root=None, pad=False, lazy=True, cache=None):
     """Read COCO 2017 panoptic: photographs of many sizes, 80 kinds of things and 53 of stuff.
 
     Kirillov, He, Girshick, Rother and Dollar 2019. Things of one kind become one class; a crowd is
@@ -58,7 +58,13 @@ def coco(split, size=None, root=None, pad=False, lazy=True, cache=None):
     colors = np.array([kind["color"] for kind in kinds], np.uint8)
     task = Task(tuple(kind["name"] for kind in kinds), colors)
     decoding = str(listing.stat().st_mtime_ns)
-    return load(Files(pairs, _reader(segments), task, what, how, decoding), size, pad, lazy, cache)
+    return load(
+        Files(pairs, _reader(segments), task, what, how, decoding),
+        size,
+        pad=pad,
+        lazy=lazy,
+        cache=cache,
+    )
 
 
 def _reader(segments):

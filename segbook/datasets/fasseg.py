@@ -19,7 +19,7 @@ FASSEG = {
 CERTAIN = 32  # the distance in RGB up to which a pixel has a class's colour
 
 
-def fasseg(split, size=None, root=None, blends_are_void=True, pad=False, lazy=False, cache=None):
+def fasseg(split, size=None, *, root=None, blends_are_void=True, pad=False, lazy=False, cache=None):
     """Read FASSEG Frontal02: 20 and 50 faces, 512 pixels high, most 370 wide, six classes.
 
     Khan, Mauro and Leonardi 2015. The label pictures are anti-aliased: where two parts meet, their
@@ -52,10 +52,12 @@ def fasseg(split, size=None, root=None, blends_are_void=True, pad=False, lazy=Fa
 
     task = Task(tuple(FASSEG), palette(FASSEG))
     decoding = f"blends_are_void={blends_are_void}"
-    return load(Files(pairs, read_mask, task, what, how, decoding), size, pad, lazy, cache)
+    return load(
+        Files(pairs, read_mask, task, what, how, decoding), size, pad=pad, lazy=lazy, cache=cache
+    )
 
 
-def fasseg_blends(split, root=None):
+def fasseg_blends(split, *, root=None):
     """Measure how many pixels of each label picture have none of the six colours.
 
     Args:

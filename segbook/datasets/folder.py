@@ -15,6 +15,7 @@ def folder(
     images,
     masks,
     class_names,
+    *,
     palette=None,
     ids=None,
     void=None,
@@ -77,7 +78,7 @@ def folder(
     files = Files(
         pairs, reader, Task(class_names, colors), what, decoding=f"{values} {void_values}"
     )
-    return load(files, size, pad, lazy, cache)
+    return load(files, size, pad=pad, lazy=lazy, cache=cache)
 
 
 def _check_values(ids, void, count):

@@ -9,7 +9,7 @@ from segbook.samples import Task
 ISBI = ("cell", "membrane")
 
 
-def isbi2012(split="train", size=None, root=None, pad=False, lazy=False, cache=None):
+def isbi2012(split="train", size=None, *, root=None, pad=False, lazy=False, cache=None):
     """Read ISBI 2012: 30 consecutive sections of a larva's nerve cord, 512x512, two classes.
 
     Arganda-Carreras et al. 2015; the data of U-Net's first table. The files say 0 for membrane and
@@ -40,4 +40,10 @@ def isbi2012(split="train", size=None, root=None, pad=False, lazy=False, cache=N
     )
     pairs = pair_folders(folder / "image", folder / "label", what, how)
     reader = ids_reader((255, 0), void_ids=())
-    return load(Files(pairs, reader, Task(ISBI, palette(ISBI)), what, how), size, pad, lazy, cache)
+    return load(
+        Files(pairs, reader, Task(ISBI, palette(ISBI)), what, how),
+        size,
+        pad=pad,
+        lazy=lazy,
+        cache=cache,
+    )

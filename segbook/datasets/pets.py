@@ -27,7 +27,7 @@ def download_pets(root=None):
     return download(ANNOTATIONS, folder)
 
 
-def pets(split, size=None, root=None, border_is_void=False, pad=False, lazy=True, cache=None):
+def pets(split, size=None, *, root=None, border_is_void=False, pad=False, lazy=True, cache=None):
     """Read Oxford-IIIT Pet: 3680 and 3669 photographs of cats and dogs with trimaps.
 
     Parkhi et al. 2012. The files say 1 for the pet, 2 for background and 3 for the border between
@@ -58,4 +58,4 @@ def pets(split, size=None, root=None, border_is_void=False, pad=False, lazy=True
     ids, void_ids = ((2, 1), (3,)) if border_is_void else ((2, 1, 3), ())
     task = Task(classes, palette(classes))
     files = Files(pairs, ids_reader(ids, void_ids), task, what, how)
-    return load(files, size, pad, lazy, cache)
+    return load(files, size, pad=pad, lazy=lazy, cache=cache)

@@ -65,7 +65,7 @@ def download_sbd(root=None):
     return download(SBD_ARCHIVE, data_root(root))
 
 
-def voc(split, size=None, root=None, pad=False, lazy=True, cache=None):
+def voc(split, size=None, *, root=None, pad=False, lazy=True, cache=None):
     """Read PASCAL VOC 2012 segmentation: photographs, 20 classes of things and background.
 
     Everingham et al. 2010. 1464 and 1449 pictures with a void rim around each thing; "trainaug" is
@@ -111,7 +111,7 @@ def voc(split, size=None, root=None, pad=False, lazy=True, cache=None):
         names = read_list(lists / f"{split}.txt", what, how)
         pairs = pair_names(names, pictures, masks, what, how)
     task = Task(VOC, palette(VOC))
-    return load(Files(pairs, _read_mask, task, what, how), size, pad, lazy, cache)
+    return load(Files(pairs, _read_mask, task, what, how), size, pad=pad, lazy=lazy, cache=cache)
 
 
 def voc_colors():
@@ -152,7 +152,7 @@ class Box:
     truncated: bool = False
 
 
-def voc_boxes(split, root=None):
+def voc_boxes(split, *, root=None):
     """Read the boxes of PASCAL VOC 2012's detection task.
 
     Args:

@@ -11,7 +11,7 @@ from segbook.layers.blocks import conv_block
 class _Projected(layers.Layer):
     """What position and criss-cross attention share: three 1x1 convolutions and a learnt weight."""
 
-    def __init__(self, reduction=8, **kwargs):
+    def __init__(self, *, reduction=8, **kwargs):
         super().__init__(**kwargs)
         self.reduction = reduction
 
@@ -222,7 +222,7 @@ class ScaledDotProduct(layers.Layer):
         return height * width * regions * (keys + channels)
 
 
-def object_context(features, logits, key_channels=256, filters=512, dropout=0.05, name="ocr"):
+def object_context(features, logits, *, key_channels=256, filters=512, dropout=0.05, name="ocr"):
     """Add to each place the regions that it resembles: object-contextual representations.
 
     OCRNet (Yuan, Chen and Wang, 2020), section 3.2, equations 2 to 5.

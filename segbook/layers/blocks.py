@@ -6,7 +6,7 @@ from keras import layers
 BATCH_NORM_MOMENTUM = 0.9
 
 
-def batch_normalization(x, name=None):
+def batch_normalization(x, *, name=None):
     """Normalise over the batch, with the momentum and epsilon of the published models.
 
     Args:
@@ -23,9 +23,10 @@ def conv_block(
     x,
     filters,
     kernel_size=3,
+    *,
     strides=1,
     dilation=1,
-    normalize=True,
+    batch_norm=True,
     use_bias=None,
     activation="relu",
     padding="same",
@@ -39,7 +40,7 @@ def conv_block(
         kernel_size: Size of the kernel, in samples.
         strides: Stride of the convolution.
         dilation: Distance between the kernel's samples.
-        normalize: Whether batch normalisation follows.
+        batch_norm: Whether batch normalisation follows.
         use_bias: Whether the convolution has a bias. None: only without batch normalisation, which
             would remove it.
         activation: Activation after the normalisation, or None.
@@ -55,11 +56,11 @@ def conv_block(
         strides=strides,
         dilation_rate=dilation,
         padding=padding,
-        use_bias=not normalize if use_bias is None else use_bias,
+        use_bias=not batch_norm if use_bias is None else use_bias,
         kernel_initializer="he_normal",
         name=name,
     )(x)
-    if normalize:
+    if batch_norm:
         x = batch_normalization(x, name=name and f"{name}_bn")
     if activation:
         x = layers.Activation(activation, name=name and f"{name}_{activation}")(x)
@@ -67,7 +68,7 @@ def conv_block(
 
 
 def separable_block(
-    x, filters, kernel_size=3, strides=1, dilation=1, inner_activation=True, name=None
+    x, filters, kernel_size=3, *, strides=1, dilation=1, inner_activation=True, name=None
 ):
     """Apply a depthwise and a 1x1 convolution, each with batch normalisation and ReLU.
 

@@ -16,6 +16,8 @@ class MaxPoolWithIndices(layers.Layer):
     `(n, ceil(h / 2), ceil(w / 2), c)`, the indices int32.
     """
 
+    window = (2, 2, 1)  # kernel, stride and dilation, for receptive fields
+
     def call(self, x):
         """Return the maxima and their indices."""
         height, width = ops.shape(x)[1:3]
@@ -80,6 +82,11 @@ class DilatedMaxPooling(layers.Layer):
         super().__init__(**kwargs)
         self.pool_size = pool_size
         self.dilation = dilation
+
+    @property
+    def window(self):
+        """Kernel, stride and dilation, for receptive fields."""
+        return self.pool_size, 1, self.dilation
 
     def call(self, x):
         """Return the maxima, as many as there are samples in `x`."""

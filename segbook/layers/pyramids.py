@@ -23,7 +23,7 @@ def check_rates(rates):
         )
 
 
-def aspp_sum(x, num_classes, rates=(6, 12, 18, 24), hidden=None, dropout=0.5, name="aspp"):
+def aspp_sum(x, num_classes, rates=(6, 12, 18, 24), *, hidden=None, dropout=0.5, name="aspp"):
     """Score features at several atrous rates and add the scores: the ASPP of DeepLab v2.
 
     DeepLab v2 (Chen et al., 2017), section 3.2.
@@ -51,7 +51,7 @@ def aspp_sum(x, num_classes, rates=(6, 12, 18, 24), hidden=None, dropout=0.5, na
             for layer, size, atrous in (("fc6", 3, rate), ("fc7", 1, 1)):
                 prefix = f"{name}_{layer}_{i}"
                 branch = conv_block(
-                    branch, hidden, size, dilation=atrous, normalize=False, name=prefix
+                    branch, hidden, size, dilation=atrous, batch_norm=False, name=prefix
                 )
                 branch = layers.Dropout(dropout, name=f"{prefix}_dropout")(branch)
             kernel, dilation = 1, 1
@@ -62,7 +62,7 @@ def aspp_sum(x, num_classes, rates=(6, 12, 18, 24), hidden=None, dropout=0.5, na
     return layers.Add(name=f"{name}_sum")(scores) if len(scores) > 1 else scores[0]
 
 
-def image_pooling(x, filters, name="image_pooling"):
+def image_pooling(x, filters, *, name="image_pooling"):
     """Give every place the average of the whole picture, through a 1x1 convolution.
 
     DeepLab v3 (Chen et al., 2017), section 3.3. While training on a single picture its batch
@@ -82,7 +82,9 @@ def image_pooling(x, filters, name="image_pooling"):
     return resize_to(pooled, x, name=f"{name}_up")
 
 
-def aspp(x, filters=256, rates=(6, 12, 18), separable=False, pool=True, dropout=0.5, name="aspp"):
+def aspp(
+    x, filters=256, rates=(6, 12, 18), *, separable=False, pool=True, dropout=0.5, name="aspp"
+):
     """Concatenate a 1x1, several atrous 3x3 and an image pooling branch: the ASPP of DeepLab v3.
 
     DeepLab v3 (Chen et al., 2017), section 3.3; separable as in DeepLab v3+ (Chen et al., 2018),
@@ -115,7 +117,7 @@ def aspp(x, filters=256, rates=(6, 12, 18), separable=False, pool=True, dropout=
     return layers.Dropout(dropout, name=f"{name}_dropout")(x)
 
 
-def pyramid_pooling(x, bins=(1, 2, 3, 6), name="pyramid"):
+def pyramid_pooling(x, bins=(1, 2, 3, 6), *, name="pyramid"):
     """Concatenate features with their averages over regions of several sizes.
 
     PSPNet (Zhao et al., 2017), section 3.2.

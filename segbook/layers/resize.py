@@ -40,7 +40,7 @@ def _triangle(size):
     return 1 - np.abs(np.arange(size) - centre) / stride
 
 
-def bilinear_transposed(channels, stride, trainable=True, dtype=None, name=None):
+def bilinear_transposed(channels, stride, *, trainable=True, dtype=None, name=None):
     """Make a transposed convolution that starts as bilinear up-sampling by `stride`.
 
     Args:
@@ -127,7 +127,9 @@ class CropLike(layers.Layer):
             encoder that rounds odd sizes down.
     """
 
-    def __init__(self, centered=False, margin=0, **kwargs):
+    window = (1, 1, 1)  # kernel, stride and dilation, for receptive fields
+
+    def __init__(self, *, centered=False, margin=0, **kwargs):
         super().__init__(**kwargs)
         self.centered = centered
         self.margin = margin
@@ -155,7 +157,7 @@ class CropLike(layers.Layer):
         return {**super().get_config(), "centered": self.centered, "margin": self.margin}
 
 
-def resize_to(x, like, name=None):
+def resize_to(x, like, *, name=None):
     """Resize `x` bilinearly to the size of `like`, in the current type policy.
 
     Args:
@@ -169,7 +171,7 @@ def resize_to(x, like, name=None):
     return ResizeLike(name=name)([x, like])
 
 
-def crop_to(x, like, margin=0, name=None):
+def crop_to(x, like, *, margin=0, name=None):
     """Crop `x` at the bottom and right to the size of `like`.
 
     Args:
@@ -184,7 +186,7 @@ def crop_to(x, like, margin=0, name=None):
     return CropLike(margin=margin, name=name)([x, like])
 
 
-def center_crop_to(x, like, name=None):
+def center_crop_to(x, like, *, name=None):
     """Crop `x` on all sides to the size of `like`.
 
     Args:
@@ -198,7 +200,7 @@ def center_crop_to(x, like, name=None):
     return CropLike(centered=True, name=name)([x, like])
 
 
-def logits_like(x, like, name="logits"):
+def logits_like(x, like, *, name="logits"):
     """Resize logits bilinearly to the size of the picture, in float32 under any type policy.
 
     Args:

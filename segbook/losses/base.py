@@ -5,6 +5,7 @@ from keras import ops
 
 from segbook.backend import concrete
 from segbook.checks import check_class_values, check_mask_and_logits
+from segbook.samples import VOID
 
 register = keras.saving.register_keras_serializable(package="segbook")
 
@@ -65,7 +66,7 @@ class MaskLoss(Addable):
         name: The loss's name.
     """
 
-    def __init__(self, ignore_label=255, class_weights=None, name=None):
+    def __init__(self, *, ignore_label=VOID, class_weights=None, name=None):
         super().__init__(name)
         self.ignore_label = ignore_label
         self.class_weights = None if class_weights is None else [float(w) for w in class_weights]

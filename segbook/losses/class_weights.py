@@ -2,8 +2,10 @@
 
 import numpy as np
 
+from segbook.samples import VOID
 
-def class_frequencies(masks, num_classes, ignore_label=255):
+
+def class_frequencies(masks, num_classes, *, ignore_label=VOID):
     """Count each class's pixels, and the labelled pixels of the pictures that show it.
 
     Args:
@@ -39,7 +41,7 @@ def class_frequencies(masks, num_classes, ignore_label=255):
     return pixels, around
 
 
-def median_frequency_weights(masks, num_classes, ignore_label=255):
+def median_frequency_weights(masks, num_classes, *, ignore_label=VOID):
     """Weigh classes by the median class frequency over their own (Eigen and Fergus 2015).
 
     The frequency of a class is its share of the pixels of the pictures that show it. SegNet's
@@ -56,7 +58,7 @@ def median_frequency_weights(masks, num_classes, ignore_label=255):
     Raises:
         ValueError: As `class_frequencies`.
     """
-    pixels, around = class_frequencies(masks, num_classes, ignore_label)
+    pixels, around = class_frequencies(masks, num_classes, ignore_label=ignore_label)
     occurs = pixels > 0
     frequency = pixels[occurs] / around[occurs]
     weights = np.zeros(num_classes)
@@ -64,7 +66,7 @@ def median_frequency_weights(masks, num_classes, ignore_label=255):
     return weights
 
 
-def inverse_frequency_weights(masks, num_classes, ignore_label=255):
+def inverse_frequency_weights(masks, num_classes, *, ignore_label=VOID):
     """Weigh classes by one over their share of all pixels.
 
     The scale makes the mean weight of a pixel 1, as scikit-learn's "balanced" class weights.
@@ -80,7 +82,7 @@ def inverse_frequency_weights(masks, num_classes, ignore_label=255):
     Raises:
         ValueError: As `class_frequencies`.
     """
-    pixels, _ = class_frequencies(masks, num_classes, ignore_label)
+    pixels, _ = class_frequencies(masks, num_classes, ignore_label=ignore_label)
     occurs = pixels > 0
     weights = np.zeros(num_classes)
     weights[occurs] = pixels.sum() / (occurs.sum() * pixels[occurs])

@@ -5,6 +5,7 @@ from keras import ops
 from segbook.backend import count_values
 from segbook.losses.base import MaskLoss, register
 from segbook.losses.regions import mean_of_present
+from segbook.samples import VOID
 
 BINS = 2**14  # of the errors in `LovaszSoftmax`
 
@@ -27,8 +28,8 @@ class LovaszSoftmax(MaskLoss):
         ValueError: When called with `sample_weight`: a set of pixels has no weights.
     """
 
-    def __init__(self, ignore_label=255, class_weights=None, name="lovasz_softmax"):
-        super().__init__(ignore_label, class_weights, name)
+    def __init__(self, *, ignore_label=VOID, class_weights=None, name="lovasz_softmax"):
+        super().__init__(ignore_label=ignore_label, class_weights=class_weights, name=name)
 
     def __call__(self, y_true, y_pred, sample_weight=None):
         """Compute the loss of a batch, as `MaskLoss`, without sample weights."""

@@ -3,6 +3,7 @@
 from keras import ops
 
 from segbook.losses.base import MaskLoss, register, weighted_mean
+from segbook.samples import VOID
 
 TINY = 1e-7  # keeps the slope of a power finite at 0
 
@@ -30,9 +31,9 @@ class CrossEntropy(MaskLoss):
     """
 
     def __init__(
-        self, ignore_label=255, class_weights=None, label_smoothing=0.0, name="cross_entropy"
+        self, *, ignore_label=VOID, class_weights=None, label_smoothing=0.0, name="cross_entropy"
     ):
-        super().__init__(ignore_label, class_weights, name)
+        super().__init__(ignore_label=ignore_label, class_weights=class_weights, name=name)
         self.label_smoothing = label_smoothing
 
     def value(self, labels, logits, weight):
@@ -63,8 +64,8 @@ class Focal(MaskLoss):
         name: The loss's name.
     """
 
-    def __init__(self, gamma=2.0, ignore_label=255, class_weights=None, name="focal"):
-        super().__init__(ignore_label, class_weights, name)
+    def __init__(self, gamma=2.0, *, ignore_label=VOID, class_weights=None, name="focal"):
+        super().__init__(ignore_label=ignore_label, class_weights=class_weights, name=name)
         self.gamma = gamma
 
     def value(self, labels, logits, weight):
@@ -97,9 +98,9 @@ class HardestCrossEntropy(MaskLoss):
     """
 
     def __init__(
-        self, share=0.25, ignore_label=255, class_weights=None, name="hardest_cross_entropy"
+        self, share=0.25, *, ignore_label=VOID, class_weights=None, name="hardest_cross_entropy"
     ):
-        super().__init__(ignore_label, class_weights, name)
+        super().__init__(ignore_label=ignore_label, class_weights=class_weights, name=name)
         if not 0 < share <= 1:
             raise ValueError(f"share must be above 0 and at most 1, got {share}")
         self.share = share

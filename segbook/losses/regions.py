@@ -3,6 +3,7 @@
 from keras import ops
 
 from segbook.losses.base import MaskLoss, register, weighted_mean
+from segbook.samples import VOID
 
 TINY = 1e-7  # keeps the slope of a power finite at 0
 
@@ -57,12 +58,13 @@ class Tversky(MaskLoss):
         self,
         alpha=0.3,
         beta=0.7,
+        *,
         gamma=1.0,
-        ignore_label=255,
+        ignore_label=VOID,
         class_weights=None,
         name="tversky",
     ):
-        super().__init__(ignore_label, class_weights, name)
+        super().__init__(ignore_label=ignore_label, class_weights=class_weights, name=name)
         self.alpha = alpha
         self.beta = beta
         self.gamma = gamma
@@ -97,8 +99,8 @@ class Dice(MaskLoss):
         name: The loss's name.
     """
 
-    def __init__(self, ignore_label=255, class_weights=None, name="dice"):
-        super().__init__(ignore_label, class_weights, name)
+    def __init__(self, *, ignore_label=VOID, class_weights=None, name="dice"):
+        super().__init__(ignore_label=ignore_label, class_weights=class_weights, name=name)
 
     def value(self, labels, logits, weight):
         """Average the loss over the classes in the labels."""

@@ -10,7 +10,7 @@ A page of conventions: the same predictions get different scores from different 
   segmentation_models gives, does not; nor does the mean of per-picture IoUs, another quantity.
   Counts are exact past 2^31 pixels. A float32 matrix stops counting at 2^24 pixels, which is eight
   pictures of Cityscapes.
-- **Void.** Pixels whose label is in `ignore_labels` are not counted, wherever they are predicted. A
+- **Void.** Pixels whose label is `ignore_label` are not counted, wherever they are predicted. A
   class can be ignored too: then its score is NaN and no mean includes it, but predicting it on
   other pixels still misses them.
 - **Absent classes.** A class in neither truth nor prediction is left out of the means; one that is

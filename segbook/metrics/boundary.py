@@ -4,6 +4,7 @@ from keras import ops
 
 from segbook.metrics import scores
 from segbook.metrics.matrix import IGNORED, ClassMean, ConfusionMetric, register
+from segbook.samples import VOID
 
 OUTSIDE = -3  # the label beyond the edge of the picture: unlike any class, IGNORED and INVALID
 
@@ -39,7 +40,7 @@ class BoundaryMetric(ConfusionMetric):
     Args:
         num_classes: C, the number of logits a pixel.
         width: The width of the band in pixels, at least 1.
-        ignore_labels: As in `ConfusionMetric`.
+        ignore_label: As in `ConfusionMetric`.
         class_names: As in `ConfusionMetric`.
         name: As in `ConfusionMetric`.
 
@@ -47,8 +48,8 @@ class BoundaryMetric(ConfusionMetric):
         ValueError: If `width` is below 1.
     """
 
-    def __init__(self, num_classes, width, ignore_labels=(255,), class_names=None, name=None):
-        super().__init__(num_classes, ignore_labels, class_names, name)
+    def __init__(self, num_classes, width, *, ignore_label=VOID, class_names=None, name=None):
+        super().__init__(num_classes, ignore_label=ignore_label, class_names=class_names, name=name)
         if width < 1:
             raise ValueError(f"width must be at least 1 pixel, got {width}")
         self.width = width

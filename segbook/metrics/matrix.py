@@ -7,6 +7,7 @@ from keras import ops
 from segbook.backend import concrete, count_values
 from segbook.checks import check_class_values, check_mask_and_logits
 from segbook.metrics import scores
+from segbook.samples import VOID
 
 register = keras.saving.register_keras_serializable(package="segbook")
 
@@ -32,14 +33,14 @@ def predicted_classes(logits):
     return num_classes - ops.cast(ops.max(highest * rank, axis=-1, initial=0), "int32")
 
 
-def known_labels(truth, predicted, num_classes: int, ignore_labels=()):
+def known_labels(truth, predicted, num_classes: int, ignored=()):
     """Mark the pixels that cannot be counted.
 
     Args:
         truth: int32 true labels, any shape.
         predicted: int32 predicted classes, the same shape.
         num_classes: C.
-        ignore_labels: True labels that are not counted.
+        ignored: True labels that are not counted.
 
     Returns:
         int32 true labels: 0 to C-1, or IGNORED, or INVALID where the label is neither a class nor
@@ -47,7 +48,7 @@ def known_labels(truth, predicted, num_classes: int, ignore_labels=()):
     """
     inside = (truth >= 0) & (truth < num_classes) & (predicted >= 0) & (predicted < num_classes)
     labels = ops.where(inside, truth, INVALID)
-    for label in ignore_labels:
+    for label in ignored:
         labels = ops.where(truth == label, IGNORED, labels)
     return labels
 
@@ -75,8 +76,8 @@ class ConfusionMetric(keras.metrics.Metric):
 
     Args:
         num_classes: C, the number of logits a pixel.
-        ignore_labels: Labels whose pixels are not counted. One that is itself a class is also left
-            out of the means over classes.
+        ignore_label: The label whose pixels are not counted, or several. One that is itself a class
+            is also left out of the means over classes.
         class_names: One name a class, for the report; None names them by number.
         name: The metric's name in logs; None for the class's default.
 
@@ -87,11 +88,11 @@ class ConfusionMetric(keras.metrics.Metric):
     default_name = "confusion"
     extra_labels = 0
 
-    def __init__(self, num_classes, ignore_labels=(255,), class_names=None, name=None):
+    def __init__(self, num_classes, *, ignore_label=VOID, class_names=None, name=None):
         super().__init__(name=name or self.default_name, dtype="float32")
         check_class_values("class_names", class_names, num_classes)
         self.num_classes = num_classes
-        self.ignore_labels = tuple(ignore_labels)
+        self.ignore_label = ignore_label
         self.class_names = None if class_names is None else tuple(class_names)
         self.size = num_classes + self.extra_labels
         shape = (self.size, self.size)
@@ -131,7 +132,7 @@ class ConfusionMetric(keras.metrics.Metric):
         check_mask_and_logits(y_true, y_pred, self.num_classes)
         truth = ops.cast(y_true, "int32")
         predicted = predicted_classes(ops.cast(y_pred, "float32"))
-        labels = known_labels(truth, predicted, self.num_classes, self.ignore_labels)
+        labels = known_labels(truth, predicted, self.num_classes, self.ignored())
         counts, invalid = count_pairs(*self.pairs(labels, predicted), self.size)
         low = self.low + counts
         self.high.assign(self.high + low // LIMB)
@@ -157,7 +158,7 @@ class ConfusionMetric(keras.metrics.Metric):
         if invalid is not None and invalid > 0:
             raise ValueError(
                 f"{self.name} met {int(invalid)} pixels whose label in y_true is outside "
-                f"0..{self.num_classes - 1} and not in ignore_labels={self.ignore_labels}, "
+                f"0..{self.num_classes - 1} and not ignore_label={self.ignore_label}, "
                 "or whose logits in y_pred are NaN"
             )
 
@@ -183,9 +184,13 @@ class ConfusionMetric(keras.metrics.Metric):
         """
         raise NotImplementedError
 
+    def ignored(self) -> list[int]:
+        """List the labels that are not counted."""
+        return np.atleast_1d(self.ignore_label).tolist()
+
     def ignored_classes(self) -> np.ndarray:
         """Tell which classes are left out of the means because their own label is ignored."""
-        return np.isin(np.arange(self.num_classes), self.ignore_labels)
+        return np.isin(np.arange(self.num_classes), self.ignored())
 
     def per_class(self) -> dict[str, np.ndarray]:
         """Score every class; NaN where there was nothing to measure, or the class is ignored.
@@ -220,10 +225,18 @@ class ConfusionMetric(keras.metrics.Metric):
         """Give the arguments that rebuild the metric."""
         return {
             "num_classes": self.num_classes,
-            "ignore_labels": self.ignore_labels,
+            "ignore_label": self.ignore_label,
             "class_names": self.class_names,
             "name": self.name,
         }
+
+    @classmethod
+    def from_config(cls, config):
+        """Rebuild the metric from what `get_config` gave; version 0.1 wrote `ignore_labels`."""
+        config = dict(config)
+        if "ignore_labels" in config:
+            config["ignore_label"] = config.pop("ignore_labels")
+        return cls(**config)
 
 
 class ClassMean(ConfusionMetric):

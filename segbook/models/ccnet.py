@@ -6,13 +6,13 @@ from keras import layers
 from segbook.backbones import get_backbone
 from segbook.layers.attention import CrissCrossAttention
 from segbook.layers.blocks import conv_block
-from segbook.layers.resize import logits_like
-from segbook.models.parts import auxiliary_head, check_arguments
+from segbook.models.parts import auxiliary_head, check_arguments, score_pixels
 
 
 def ccnet(
     num_classes,
     backbone="resnet101",
+    *,
     output_stride=8,
     input_shape=(None, None, 3),
     weights=None,
@@ -51,7 +51,9 @@ def ccnet(
     if recurrence < 1:
         raise ValueError(f"recurrence={recurrence} must be 1 or more.")
     image = keras.Input(input_shape, name="image")
-    features = get_backbone(backbone, input_shape, weights, output_stride)(image)
+    features = get_backbone(backbone, input_shape, weights=weights, output_stride=output_stride)(
+        image
+    )
     x = conv_block(features[-1], width, 3, name="attention_in")
     attention = CrissCrossAttention(name="attention")
     for _ in range(recurrence):
@@ -60,9 +62,6 @@ def ccnet(
     x = layers.Concatenate(name="concat")([features[-1], x])
     x = conv_block(x, width, 3, name="head")
     x = layers.Dropout(dropout, name="head_dropout")(x)
-    x = layers.Conv2D(num_classes, 1, name="score")(x)
-    outputs = logits_like(x, image)
-    if auxiliary:
-        side = auxiliary_head(features[-2], num_classes, dropout=0.1)
-        outputs = [outputs, logits_like(side, image, name="auxiliary")]
+    side = auxiliary_head(features[-2], num_classes) if auxiliary else None
+    outputs = score_pixels(x, num_classes, image, auxiliary=side)
     return keras.Model(image, outputs, name="ccnet")

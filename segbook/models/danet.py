@@ -13,6 +13,7 @@ from segbook.models.parts import check_arguments
 def danet(
     num_classes,
     backbone="resnet101",
+    *,
     output_stride=8,
     input_shape=(None, None, 3),
     weights=None,
@@ -47,7 +48,9 @@ def danet(
     """
     check_arguments(num_classes, input_shape, minimum=32)
     image = keras.Input(input_shape, name="image")
-    features = get_backbone(backbone, input_shape, weights, output_stride)(image)[-1]
+    features = get_backbone(backbone, input_shape, weights=weights, output_stride=output_stride)(
+        image
+    )[-1]
     branches = []
     for name, attention in (("position", PositionAttention), ("channel", ChannelAttention)):
         x = conv_block(features, width, 3, name=f"{name}_in")

@@ -6,12 +6,13 @@ from keras import layers
 from segbook.backbones import get_backbone
 from segbook.layers import conv_block, logits_like, resize_to, separable_block
 from segbook.layers.pyramids import aspp, aspp_sum, check_rates
-from segbook.models.parts import auxiliary_head, check_arguments
+from segbook.models.parts import auxiliary_head, check_arguments, score_pixels
 
 
 def deeplab_v1(
     num_classes,
     backbone="vgg16",
+    *,
     input_shape=(None, None, 3),
     weights=None,
     rate=12,
@@ -53,6 +54,7 @@ def deeplab_v1(
 def deeplab_v2(
     num_classes,
     backbone="resnet101",
+    *,
     input_shape=(None, None, 3),
     weights=None,
     rates=(6, 12, 18, 24),
@@ -87,13 +89,14 @@ def deeplab_v2(
     check_rates(rates)
     image = keras.Input(input_shape, name="image")
     x = _stride_8(backbone, input_shape, weights)(image)[-1]
-    x = aspp_sum(x, num_classes, rates, hidden, dropout)
+    x = aspp_sum(x, num_classes, rates, hidden=hidden, dropout=dropout)
     return keras.Model(image, logits_like(x, image), name="deeplab_v2")
 
 
 def deeplab_v3(
     num_classes,
     backbone="resnet50",
+    *,
     output_stride=16,
     input_shape=(None, None, 3),
     weights=None,
@@ -143,20 +146,20 @@ def deeplab_v3(
         )
     default_rates = atrous_rates(output_stride)
     image = keras.Input(input_shape, name="image")
-    features = get_backbone(backbone, input_shape, weights, output_stride, **options)(image)
+    features = get_backbone(
+        backbone, input_shape, weights=weights, output_stride=output_stride, **options
+    )(image)
     x = aspp(features[-1], width, rates or default_rates, dropout=dropout)
     x = conv_block(x, width, 3, name="head")
-    x = layers.Conv2D(num_classes, 1, name="score")(x)
-    outputs = logits_like(x, image)
-    if auxiliary:
-        side = auxiliary_head(features[-2], num_classes, dropout=0.1)
-        outputs = [outputs, logits_like(side, image, name="auxiliary")]
+    side = auxiliary_head(features[-2], num_classes) if auxiliary else None
+    outputs = score_pixels(x, num_classes, image, auxiliary=side)
     return keras.Model(image, outputs, name="deeplab_v3")
 
 
 def deeplab_v3plus(
     num_classes,
     backbone="xception",
+    *,
     output_stride=16,
     input_shape=(None, None, 3),
     weights=None,
@@ -197,15 +200,16 @@ def deeplab_v3plus(
     check_arguments(num_classes, input_shape, minimum=32)
     default_rates = atrous_rates(output_stride)
     image = keras.Input(input_shape, name="image")
-    features = get_backbone(backbone, input_shape, weights, output_stride)(image)
+    features = get_backbone(backbone, input_shape, weights=weights, output_stride=output_stride)(
+        image
+    )
     low = conv_block(features[1], low_width, 1, name="low")
-    x = aspp(features[-1], width, rates or default_rates, separable, dropout=dropout)
+    x = aspp(features[-1], width, rates or default_rates, separable=separable, dropout=dropout)
     x = layers.Concatenate(name="decoder_concat")([resize_to(x, low, name="decoder_up"), low])
     block = separable_block if separable else conv_block
     for i in (1, 2):
         x = block(x, width, 3, name=f"decoder_{i}")
-    x = layers.Conv2D(num_classes, 1, name="score")(x)
-    return keras.Model(image, logits_like(x, image), name="deeplab_v3plus")
+    return keras.Model(image, score_pixels(x, num_classes, image), name="deeplab_v3plus")
 
 
 def atrous_rates(output_stride):
@@ -228,6 +232,6 @@ def atrous_rates(output_stride):
 def _stride_8(backbone, input_shape, weights):
     """Build a backbone given by name at output stride 8; leave a model as it is."""
     if isinstance(backbone, keras.Model):
-        return get_backbone(backbone, input_shape, weights)
+        return get_backbone(backbone, input_shape, weights=weights)
     options = {"pool_size": 3} if backbone == "vgg16" else {}
-    return get_backbone(backbone, input_shape, weights, output_stride=8, **options)
+    return get_backbone(backbone, input_shape, weights=weights, output_stride=8, **options)

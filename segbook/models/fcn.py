@@ -10,6 +10,7 @@ from segbook.models.parts import check_arguments
 
 def fcn(
     num_classes,
+    *,
     stride=8,
     backbone="vgg16",
     input_shape=(None, None, 3),
@@ -60,7 +61,7 @@ def fcn(
         raise ValueError(f"up={up!r} must be 'transposed', 'bilinear' or None.")
     check_arguments(num_classes, input_shape, minimum=32)
     paper = backbone == "vgg16"
-    encoder = get_backbone(backbone, input_shape, weights)
+    encoder = get_backbone(backbone, input_shape, weights=weights)
     image = keras.Input(input_shape, name="image")
     _, _, at8, at16, at32 = encoder(image)
 

@@ -1,18 +1,18 @@
 """OCRNet: object-contextual representations."""
 
 import keras
-from keras import layers
 
 from segbook.backbones import get_backbone
 from segbook.layers.attention import object_context
 from segbook.layers.blocks import conv_block
-from segbook.layers.resize import logits_like, resize_to
-from segbook.models.parts import auxiliary_head, check_arguments
+from segbook.layers.resize import resize_to
+from segbook.models.parts import auxiliary_head, check_arguments, score_pixels
 
 
 def ocrnet(
     num_classes,
     backbone="resnet101",
+    *,
     output_stride=8,
     input_shape=(None, None, 3),
     weights=None,
@@ -48,13 +48,12 @@ def ocrnet(
     """
     check_arguments(num_classes, input_shape, minimum=32)
     image = keras.Input(input_shape, name="image")
-    features = get_backbone(backbone, input_shape, weights, output_stride)(image)
+    features = get_backbone(backbone, input_shape, weights=weights, output_stride=output_stride)(
+        image
+    )
     side = auxiliary_head(features[-2], num_classes, width=width, dropout=dropout)
     x = conv_block(features[-1], width, 3, name="pixels")
     regions = resize_to(side, x, name="regions")
-    x = object_context(x, regions, key_channels, width, dropout)
-    x = layers.Conv2D(num_classes, 1, name="score")(x)
-    outputs = logits_like(x, image)
-    if auxiliary:
-        outputs = [outputs, logits_like(side, image, name="auxiliary")]
+    x = object_context(x, regions, key_channels=key_channels, filters=width, dropout=dropout)
+    outputs = score_pixels(x, num_classes, image, auxiliary=side if auxiliary else None)
     return keras.Model(image, outputs, name="ocrnet")

@@ -1,11 +1,12 @@
-"""What models share: the checks of their arguments and the auxiliary head."""
+"""What models share: the checks of their arguments, the auxiliary head and the scores."""
 
 from keras import layers
 
 from segbook.layers.blocks import conv_block
+from segbook.layers.resize import logits_like
 
 
-def check_arguments(num_classes, input_shape, minimum=1):
+def check_arguments(num_classes, input_shape, *, minimum=1):
     """Raise when the number of classes or the size of the pictures cannot work.
 
     Args:
@@ -33,7 +34,7 @@ def check_arguments(num_classes, input_shape, minimum=1):
         )
 
 
-def auxiliary_head(x, num_classes, width=None, dropout=0.1):
+def auxiliary_head(x, num_classes, *, width=None, dropout=0.1):
     """Score features halfway through a network, for a second loss.
 
     PSPNet (Zhao et al., 2017), section 4; the shape is that of torchvision's FCN head.
@@ -50,3 +51,21 @@ def auxiliary_head(x, num_classes, width=None, dropout=0.1):
     x = conv_block(x, width or x.shape[-1] // 4, 3, name="auxiliary_head")
     x = layers.Dropout(dropout, name="auxiliary_dropout")(x)
     return layers.Conv2D(num_classes, 1, name="auxiliary_score")(x)
+
+
+def score_pixels(x, num_classes, image, *, auxiliary=None):
+    """Score features with a 1x1 convolution and resize the scores to the picture.
+
+    Args:
+        x: Features `(n, h, w, c)`.
+        num_classes: Number of classes.
+        image: The picture `(n, H, W, channels)`.
+        auxiliary: Scores of an auxiliary head, resized likewise, or None.
+
+    Returns:
+        float32 logits `(n, H, W, num_classes)`; with `auxiliary` a list of two such logits.
+    """
+    logits = logits_like(layers.Conv2D(num_classes, 1, name="score")(x), image)
+    if auxiliary is None:
+        return logits
+    return [logits, logits_like(auxiliary, image, name="auxiliary")]

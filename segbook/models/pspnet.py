@@ -4,14 +4,15 @@ import keras
 from keras import layers
 
 from segbook.backbones import get_backbone
-from segbook.layers import conv_block, logits_like
+from segbook.layers import conv_block
 from segbook.layers.pyramids import pyramid_pooling
-from segbook.models.parts import auxiliary_head, check_arguments
+from segbook.models.parts import auxiliary_head, check_arguments, score_pixels
 
 
 def pspnet(
     num_classes,
     backbone="resnet50",
+    *,
     output_stride=8,
     input_shape=(None, None, 3),
     weights=None,
@@ -50,13 +51,12 @@ def pspnet(
     if not bins or min(bins) < 1:
         raise ValueError(f"bins={bins!r} must be positive integers, such as (1, 2, 3, 6).")
     image = keras.Input(input_shape, name="image")
-    features = get_backbone(backbone, input_shape, weights, output_stride)(image)
+    features = get_backbone(backbone, input_shape, weights=weights, output_stride=output_stride)(
+        image
+    )
     x = pyramid_pooling(features[-1], bins)
     x = conv_block(x, width, 3, name="head")
     x = layers.Dropout(dropout, name="head_dropout")(x)
-    x = layers.Conv2D(num_classes, 1, name="score")(x)
-    outputs = logits_like(x, image)
-    if auxiliary:
-        side = auxiliary_head(features[-2], num_classes, dropout=0.1)
-        outputs = [outputs, logits_like(side, image, name="auxiliary")]
+    side = auxiliary_head(features[-2], num_classes) if auxiliary else None
+    outputs = score_pixels(x, num_classes, image, auxiliary=side)
     return keras.Model(image, outputs, name="pspnet")

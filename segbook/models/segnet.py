@@ -8,7 +8,7 @@ from segbook.layers import MaxPoolWithIndices, MaxUnpool, conv_block, crop_to
 from segbook.models.parts import check_arguments
 
 
-def segnet(num_classes, input_shape=(None, None, 3), width=64, depths=VGG16_DEPTHS):
+def segnet(num_classes, *, input_shape=(None, None, 3), width=64, depths=VGG16_DEPTHS):
     """Make a SegNet.
 
     Badrinarayanan, Kendall and Cipolla, 2017, section 3: the 13 convolutions of VGG-16 with batch

@@ -9,6 +9,7 @@ from segbook.models.parts import check_arguments
 
 def unet(
     num_classes,
+    *,
     input_shape=(None, None, 3),
     width=64,
     depth=4,
@@ -120,9 +121,9 @@ def _valid_size(size, depth):
     return size if size > 0 else None
 
 
-def _double_conv(x, filters, padding, normalize, name):
+def _double_conv(x, filters, padding, batch_norm, name):
     for i in (1, 2):
-        x = conv_block(x, filters, normalize=normalize, padding=padding, name=f"{name}_conv{i}")
+        x = conv_block(x, filters, batch_norm=batch_norm, padding=padding, name=f"{name}_conv{i}")
     return x
 
 

@@ -42,7 +42,7 @@ class Files:
     decoding: str = ""
 
 
-def load(files, size=None, pad=False, lazy=False, cache=None):
+def load(files, size=None, *, pad=False, lazy=False, cache=None):
     """Read and check all pairs.
 
     Every file is decoded once here, so that what is wrong shows now and not hours into training.
