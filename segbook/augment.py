@@ -70,14 +70,14 @@ def warp(size=None, *, scale=(1, 1), rotate=0, shear=0, translate=0, mirror=0.5,
     """
     low, high = scale
     if not 0 < low <= high:
-        raise ValueError(f"`scale` is {scale}; allowed: 0 < smallest <= largest")
+        raise ValueError(f"scale={scale} must be 0 < smallest <= largest.")
     if not 0 <= mirror <= 1:
-        raise ValueError(f"`mirror` is {mirror}; allowed: a probability")
+        raise ValueError(f"mirror={mirror} must be a probability.")
     for name, value in {"rotate": rotate, "shear": shear, "translate": translate}.items():
         if value < 0:
-            raise ValueError(f"`{name}` is {value}; allowed: 0 or more")
+            raise ValueError(f"{name}={value} must be 0 or more.")
     if shear >= 90:
-        raise ValueError(f"`shear` is {shear}; allowed: less than 90 degrees")
+        raise ValueError(f"shear={shear} must be less than 90 degrees.")
 
     def augment(images, masks, rng):
         count, *old = images.shape[:3]
@@ -199,7 +199,7 @@ def pad(images, masks, size, *, void=VOID):
     """
     below, right = size[0] - images.shape[1], size[1] - images.shape[2]
     if below < 0 or right < 0:
-        raise ValueError(f"`size` is {size}; allowed: at least {tuple(images.shape[1:3])}")
+        raise ValueError(f"size={size} must be at least {tuple(images.shape[1:3])}.")
     widths = ((0, 0), (0, below), (0, right))
     return ops.pad(images, (*widths, (0, 0))), ops.pad(masks, widths, constant_values=void)
 
@@ -227,10 +227,10 @@ def photometric(*, brightness=0, contrast=0, saturation=0, gamma=0, noise=0, blu
     limits = {"brightness": brightness, "gamma": gamma, "noise": noise, "blur": blur}
     for name, value in (limits | {"contrast": contrast, "saturation": saturation}).items():
         if value < 0:
-            raise ValueError(f"`{name}` is {value}; allowed: 0 or more")
+            raise ValueError(f"{name}={value} must be 0 or more.")
     for name, value in {"contrast": contrast, "saturation": saturation}.items():
         if value >= 1:
-            raise ValueError(f"`{name}` is {value}; allowed: less than 1")
+            raise ValueError(f"{name}={value} must be less than 1.")
 
     def augment(images, masks, rng):
         images = ops.convert_to_tensor(images)

@@ -19,16 +19,16 @@ def check_pictures(images, name="images"):
     """
     allowed = "float pictures of shape (count, height, width, channels) with values in [0, 1]"
     if images.ndim != 4:
-        raise ValueError(f"`{name}` has shape {images.shape}; allowed: {allowed}")
+        raise ValueError(f"{name} of shape {images.shape} must be {allowed}.")
     if 0 in images.shape:
-        raise ValueError(f"`{name}` is empty: shape {images.shape}; allowed: {allowed}")
+        raise ValueError(f"{name} of shape {images.shape} is empty; it must be {allowed}.")
     if not np.issubdtype(images.dtype, np.floating):
         raise ValueError(
-            f"`{name}` has dtype {images.dtype}; allowed: {allowed} (for uint8, divide by 255)"
+            f"{name} of dtype {images.dtype} must be {allowed} (for uint8, divide by 255)."
         )
     low, high = images.min(), images.max()
     if not (low >= 0 and high <= 1):  # also true for NaN
-        raise ValueError(f"`{name}` has values from {low:g} to {high:g}; allowed: {allowed}")
+        raise ValueError(f"{name} with values from {low:g} to {high:g} must be {allowed}.")
 
 
 def check_masks(masks, num_classes, void=VOID, name="masks"):
@@ -45,17 +45,17 @@ def check_masks(masks, num_classes, void=VOID, name="masks"):
     """
     allowed = f"integers 0..{num_classes - 1} and void = {void}, shape (count, height, width)"
     if masks.ndim != 3:
-        raise ValueError(f"`{name}` has shape {masks.shape}; allowed: {allowed}")
+        raise ValueError(f"{name} of shape {masks.shape} must be {allowed}.")
     if 0 in masks.shape:
-        raise ValueError(f"`{name}` is empty: shape {masks.shape}; allowed: {allowed}")
+        raise ValueError(f"{name} of shape {masks.shape} is empty; it must be {allowed}.")
     if not np.issubdtype(masks.dtype, np.integer):
-        raise ValueError(f"`{name}` has dtype {masks.dtype}; allowed: {allowed}")
+        raise ValueError(f"{name} of dtype {masks.dtype} must be {allowed}.")
     unknown = unknown_ids(masks, num_classes, void)
     if unknown:
         where = next(i for i in range(len(masks)) if unknown_ids(masks[i], num_classes, void))
         raise ValueError(
-            f"`{name}` has the unknown {ids_text(unknown)}, first in {name}[{where}]; "
-            f"allowed: {allowed}"
+            f"{name} with the unknown {ids_text(unknown)}, first in {name}[{where}], "
+            f"must be {allowed}."
         )
 
 
@@ -75,8 +75,8 @@ def check_pictures_and_masks(images, masks, num_classes, void=VOID):
     check_masks(masks, num_classes, void)
     if images.shape[:3] != masks.shape:
         raise ValueError(
-            f"`images` has shape {images.shape} and `masks` {masks.shape}; allowed: the "
-            "same count, height and width"
+            f"images of shape {images.shape} and masks of shape {masks.shape} must have the same "
+            "count, height and width."
         )
 
 
@@ -114,16 +114,16 @@ def check_mask_and_logits(y_true, y_pred, num_classes: int | None = None) -> Non
     """
     mask, logits = tuple(y_true.shape), tuple(y_pred.shape)
     if len(mask) != 3:
-        raise ValueError(f"y_true must be a mask of shape (n, h, w), got shape {mask}")
+        raise ValueError(f"y_true of shape {mask} must be a mask (n, h, w).")
     if len(logits) != 4:
-        raise ValueError(f"y_pred must be logits of shape (n, h, w, C), got shape {logits}")
+        raise ValueError(f"y_pred of shape {logits} must be logits (n, h, w, C).")
     if any(a != b for a, b in zip(mask, logits[:3], strict=True) if None not in (a, b)):
         raise ValueError(
-            f"y_true and y_pred must have the same n, h and w, got shapes {mask} and {logits}"
+            f"y_true of shape {mask} and y_pred of shape {logits} must have the same n, h and w."
         )
     if num_classes is not None and logits[3] != num_classes:
         raise ValueError(
-            f"y_pred must have num_classes={num_classes} logits a pixel, got shape {logits}"
+            f"y_pred of shape {logits} must have num_classes={num_classes} logits a pixel."
         )
 
 
@@ -139,4 +139,6 @@ def check_class_values(argument: str, values, num_classes: int) -> None:
         ValueError: If the number differs.
     """
     if values is not None and len(values) != num_classes:
-        raise ValueError(f"{argument} has {len(values)} values for {num_classes} classes")
+        raise ValueError(
+            f"{argument} of {len(values)} values must have one a class, {num_classes}."
+        )

@@ -54,14 +54,14 @@ def mean_field(
         ("smoothness_width", smoothness_width),
     ):
         if not value > 0:
-            raise ValueError(f"`{name}` is {value}; allowed: a positive number")
+            raise ValueError(f"{name}={value} must be a positive number.")
     for name, value in (
         ("appearance_weight", appearance_weight),
         ("smoothness_weight", smoothness_weight),
         ("iterations", iterations),
     ):
         if not value >= 0:
-            raise ValueError(f"`{name}` is {value}; allowed: 0 or more")
+            raise ValueError(f"{name}={value} must be 0 or more.")
 
     kernels = []
     if appearance_weight:
@@ -127,18 +127,19 @@ def _softmax(logits):
 def _check(picture, probabilities):
     if picture.ndim != 3:
         raise ValueError(
-            f"`picture` has shape {picture.shape}; allowed: one picture (height, width, channels)"
+            f"picture of shape {picture.shape} must be one picture (height, width, channels)."
         )
     check_pictures(picture[None], "picture")
     if probabilities.ndim != 3 or probabilities.shape[:2] != picture.shape[:2]:
         raise ValueError(
-            f"`probabilities` has shape {probabilities.shape}; allowed: the picture's height and "
-            f"width and one value a class, ({picture.shape[0]}, {picture.shape[1]}, C)"
+            f"probabilities of shape {probabilities.shape} must be "
+            f"({picture.shape[0]}, {picture.shape[1]}, C): the picture's height and width and one "
+            "value a class."
         )
     sums = probabilities.sum(axis=-1)
     if not (probabilities.min() >= 0 and np.allclose(sums, 1, atol=1e-3)):  # also true for NaN
         raise ValueError(
-            f"`probabilities` has values from {probabilities.min():g} and sums from "
-            f"{sums.min():g} to {sums.max():g}; allowed: values of 0 or more that sum to 1 over "
-            "the classes (apply softmax to logits first)"
+            f"probabilities with values from {probabilities.min():g} and sums from "
+            f"{sums.min():g} to {sums.max():g} must be 0 or more and sum to 1 over "
+            "the classes (apply softmax to logits first)."
         )

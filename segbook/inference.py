@@ -42,7 +42,7 @@ def predict_tiled(model, picture, tile, margin, stride):
             logits = _predict(model, picture[top:bottom, left:right])
             if logits.shape[:2] != (bottom - top, right - left):
                 raise ValueError(
-                    f"model: gives logits of size {logits.shape[:2]} for a tile of size "
+                    f"model gives logits of size {logits.shape[:2]} for a tile of size "
                     f"{(bottom - top, right - left)}; the sizes must be equal. For 'valid' padding "
                     "there is overlap_tile."
                 )
@@ -113,6 +113,6 @@ def _predict(model, tile):
 def _check_picture(picture):
     if np.ndim(picture) != 3:
         raise ValueError(
-            f"picture has shape {np.shape(picture)}; allowed: (height, width, channels), one "
-            "picture without a batch axis."
+            f"picture of shape {np.shape(picture)} must be (height, width, channels), one picture "
+            "without a batch axis."
         )

@@ -34,7 +34,7 @@ def batches(samples, batch_size, augment=None, *, seed=0, shuffle=True):
         ValueError: Naming the argument, what was found and what is allowed.
     """
     if not (isinstance(batch_size, int | np.integer) and batch_size > 0):
-        raise ValueError(f"`batch_size` is {batch_size!r}; allowed: a positive integer")
+        raise ValueError(f"batch_size={batch_size!r} must be a positive integer.")
     epochs = Epochs(samples, batch_size, augment, seed=seed, shuffle=shuffle)
     return _tf_dataset(epochs) if keras.backend.backend() == "tensorflow" else epochs
 

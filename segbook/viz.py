@@ -106,8 +106,7 @@ def colorize(mask, task: Task) -> np.ndarray:
     if not np.all(known | (mask == task.void)):
         strange = np.unique(mask[~known & (mask != task.void)])[:5].tolist()
         raise ValueError(
-            f"mask: found the ids {strange}; allowed are 0..{task.num_classes - 1} and "
-            f"void {task.void}"
+            f"mask with the ids {strange} must be 0..{task.num_classes - 1} or void = {task.void}."
         )
     return lookup[np.where(known, mask, task.num_classes)]
 
@@ -125,7 +124,7 @@ def overlay(image, mask, task: Task, opacity: float = 0.55) -> np.ndarray:
         float32 array `(height, width, 3)` with values in [0, 1].
     """
     if not 0 <= opacity <= 1:
-        raise ValueError(f"opacity: got {opacity}; allowed is 0 to 1")
+        raise ValueError(f"opacity={opacity} must be 0 to 1.")
     mask = np.asarray(mask)
     share = opacity * (mask != task.void)[..., None]
     return ((1 - share) * np.asarray(image) + share * colorize(mask, task) / 255).astype("float32")
@@ -175,8 +174,7 @@ def preview(
     """
     if len(samples) == 0 or count < 1 or columns < 1:
         raise ValueError(
-            f"preview: got {len(samples)} samples, count {count} and columns {columns}; "
-            "allowed is 1 or more of each"
+            f"count={count} and columns={columns} of {len(samples)} samples must each be 1 or more."
         )
     count = min(count, len(samples))
     shown = samples[np.arange(count) * len(samples) // count]

@@ -136,15 +136,15 @@ PICTURE, PROBABILITIES = problem()
 @pytest.mark.parametrize(
     ("picture", "probabilities", "options", "message"),
     [
-        (PICTURE[None], PROBABILITIES, {}, "`picture` has shape (1, 5, 6, 3)"),
-        (PICTURE * 255, PROBABILITIES, {}, "`picture` has values from"),
-        (PICTURE, PROBABILITIES[:4], {}, "`probabilities` has shape (4, 6, 3); allowed"),
-        (PICTURE, PROBABILITIES[..., 0], {}, "`probabilities` has shape (5, 6); allowed"),
+        (PICTURE[None], PROBABILITIES, {}, "picture of shape (1, 5, 6, 3)"),
+        (PICTURE * 255, PROBABILITIES, {}, "picture with values from"),
+        (PICTURE, PROBABILITIES[:4], {}, "probabilities of shape (4, 6, 3) must be"),
+        (PICTURE, PROBABILITIES[..., 0], {}, "probabilities of shape (5, 6) must be"),
         (PICTURE, np.log(PROBABILITIES), {}, "apply softmax to logits first"),
-        (PICTURE, PROBABILITIES * np.nan, {}, "`probabilities` has values from nan"),
-        (PICTURE, PROBABILITIES, {"color_width": 0}, "`color_width` is 0; allowed: a positive"),
-        (PICTURE, PROBABILITIES, {"smoothness_weight": -1}, "`smoothness_weight` is -1; allowed"),
-        (PICTURE, PROBABILITIES, {"iterations": -1}, "`iterations` is -1; allowed: 0 or more"),
+        (PICTURE, PROBABILITIES * np.nan, {}, "probabilities with values from nan"),
+        (PICTURE, PROBABILITIES, {"color_width": 0}, "color_width=0 must be a positive"),
+        (PICTURE, PROBABILITIES, {"smoothness_weight": -1}, "smoothness_weight=-1 must be"),
+        (PICTURE, PROBABILITIES, {"iterations": -1}, "iterations=-1 must be 0 or more"),
     ],
 )
 def test_refuses(picture, probabilities, options, message):

@@ -127,7 +127,7 @@ def test_wrong_tiles_are_refused(arguments, message):
     ],
 )
 def test_a_batch_is_refused(predict):
-    with pytest.raises(ValueError, match=r"picture has shape \(2, 9, 9, 3\)"):
+    with pytest.raises(ValueError, match=r"picture of shape \(2, 9, 9, 3\)"):
         predict(np.zeros((2, 9, 9, 3), "float32"))
 
 

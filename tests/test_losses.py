@@ -355,10 +355,10 @@ def test_weighted_loss_trains_where_fit_refuses_class_weight():
 @pytest.mark.parametrize(
     ("mask", "logits", "message"),
     [
-        ((2, 4, 5, 1), (2, 4, 5, 4), r"y_true must be a mask .* got shape \(2, 4, 5, 1\)"),
-        ((2, 4, 5), (2, 4, 5), r"y_pred must be logits .* got shape \(2, 4, 5\)"),
-        ((2, 4, 5), (2, 5, 4, 4), r"\(2, 4, 5\) and \(2, 5, 4, 4\)"),
-        ((2, 4, 5), (2, 4, 5, 3), "class_weights has 4 values for 3 classes"),
+        ((2, 4, 5, 1), (2, 4, 5, 4), r"y_true of shape \(2, 4, 5, 1\) must be a mask"),
+        ((2, 4, 5), (2, 4, 5), r"y_pred of shape \(2, 4, 5\) must be logits"),
+        ((2, 4, 5), (2, 5, 4, 4), r"\(2, 4, 5\) and y_pred of shape \(2, 5, 4, 4\)"),
+        ((2, 4, 5), (2, 4, 5, 3), "class_weights of 4 values must have one a class, 3"),
     ],
 )
 def test_refuses_wrong_shapes(mask, logits, message):
@@ -371,7 +371,7 @@ def test_refuses_unknown_labels_with_their_values(label):
     mask, logits = DATA["void"]
     mask = mask.astype("int32")
     mask[1, 2, 3] = label
-    with pytest.raises(ValueError, match=rf"labels \[{label}\]; allowed are 0..3 and ignore_label"):
+    with pytest.raises(ValueError, match=rf"labels \[{label}\] must be 0..3 or ignore_label"):
         CrossEntropy()(mask, logits)
 
 
@@ -394,5 +394,5 @@ def test_refuses_probabilities(dtype):
 
 @pytest.mark.parametrize("share", [0, 1.5])
 def test_refuses_a_share_out_of_range(share):
-    with pytest.raises(ValueError, match="share must be above 0 and at most 1"):
+    with pytest.raises(ValueError, match="must be above 0 and at most 1"):
         HardestCrossEntropy(share)

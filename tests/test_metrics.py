@@ -360,10 +360,14 @@ def test_nan_logits_are_an_error():
 @pytest.mark.parametrize(
     ("mask", "logits", "message"),
     [
-        ((2, 4, 5, 1), (2, 4, 5, 3), r"y_true must be a mask .* got shape \(2, 4, 5, 1\)"),
-        ((2, 4, 5), (2, 4, 5), r"y_pred must be logits .* got shape \(2, 4, 5\)"),
-        ((2, 4, 5), (2, 4, 6, 3), r"same n, h and w, got shapes \(2, 4, 5\) and \(2, 4, 6, 3\)"),
-        ((2, 4, 5), (2, 4, 5, 1), r"num_classes=3 logits a pixel, got shape \(2, 4, 5, 1\)"),
+        ((2, 4, 5, 1), (2, 4, 5, 3), r"y_true of shape \(2, 4, 5, 1\) must be a mask"),
+        ((2, 4, 5), (2, 4, 5), r"y_pred of shape \(2, 4, 5\) must be logits"),
+        (
+            (2, 4, 5),
+            (2, 4, 6, 3),
+            r"\(2, 4, 5\) and y_pred of shape \(2, 4, 6, 3\) must have the same n, h and w",
+        ),
+        ((2, 4, 5), (2, 4, 5, 1), r"\(2, 4, 5, 1\) must have num_classes=3 logits a pixel"),
     ],
 )
 @pytest.mark.parametrize("Metric", ALL, ids=NAMES)
@@ -376,7 +380,7 @@ def test_refuses_wrong_arguments():
     mask, _, logits = DATA["void"]
     with pytest.raises(ValueError, match="mean_iou counts pixels and takes no sample_weight"):
         MeanIoU(4).update_state(mask, logits, np.ones(2))
-    with pytest.raises(ValueError, match="class_names has 2 values for 4 classes"):
+    with pytest.raises(ValueError, match="class_names of 2 values must have one a class, 4"):
         MeanIoU(4, class_names=["a", "b"])
-    with pytest.raises(ValueError, match="width must be at least 1 pixel, got 0"):
+    with pytest.raises(ValueError, match="width=0 must be 1 pixel or more"):
         BoundaryIoU(4, width=0)

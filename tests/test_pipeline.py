@@ -110,19 +110,19 @@ def test_fit_evaluate_and_predict_take_the_batches():
 
 GOOD = numbered()
 BAD_SAMPLES = {
-    "integers": ((GOOD.images * 255).astype(np.uint8), GOOD.masks, r"`images` has dtype uint8"),
-    "bright": (GOOD.images * 255, GOOD.masks, r"`images` has values from 0 to 229.5"),
-    "negative": (GOOD.images - 0.5, GOOD.masks, r"`images` has values from -0.5"),
-    "nan": (GOOD.images * np.nan, GOOD.masks, r"`images` has values from nan"),
-    "no channels": (GOOD.images[..., 0], GOOD.masks, r"`images` has shape \(10, 4, 6\)"),
+    "integers": ((GOOD.images * 255).astype(np.uint8), GOOD.masks, r"images of dtype uint8"),
+    "bright": (GOOD.images * 255, GOOD.masks, r"images with values from 0 to 229.5"),
+    "negative": (GOOD.images - 0.5, GOOD.masks, r"images with values from -0.5"),
+    "nan": (GOOD.images * np.nan, GOOD.masks, r"images with values from nan"),
+    "no channels": (GOOD.images[..., 0], GOOD.masks, r"images of shape \(10, 4, 6\)"),
     "unknown label": (GOOD.images, GOOD.masks + 1, r"unknown label 3, first in masks\[2\]"),
     "negative label": (GOOD.images, GOOD.masks.astype(int) - 1, r"unknown label -1, first in"),
     "several": (GOOD.images, GOOD.masks * 7, r"unknown labels 7, 14.*0\.\.2 and void = 255"),
-    "float masks": (GOOD.images, GOOD.masks.astype(float), r"`masks` has dtype float64"),
-    "one-hot": (GOOD.images, GOOD.masks[..., None], r"`masks` has shape \(10, 4, 6, 1\)"),
-    "sizes": (GOOD.images, GOOD.masks[:, :3], r"\(10, 4, 6, 3\) and `masks` \(10, 3, 6\)"),
-    "counts": (GOOD.images, GOOD.masks[:9], r"\(10, 4, 6, 3\) and `masks` \(9, 4, 6\)"),
-    "empty": (GOOD.images[:0], GOOD.masks[:0], r"`images` is empty"),
+    "float masks": (GOOD.images, GOOD.masks.astype(float), r"masks of dtype float64"),
+    "one-hot": (GOOD.images, GOOD.masks[..., None], r"masks of shape \(10, 4, 6, 1\)"),
+    "sizes": (GOOD.images, GOOD.masks[:, :3], r"\(10, 4, 6, 3\) and masks of shape \(10, 3, 6\)"),
+    "counts": (GOOD.images, GOOD.masks[:9], r"\(10, 4, 6, 3\) and masks of shape \(9, 4, 6\)"),
+    "empty": (GOOD.images[:0], GOOD.masks[:0], r"images of shape \(0, 4, 6, 3\) is empty"),
 }
 
 
@@ -140,7 +140,7 @@ def test_void_is_allowed():
 
 @pytest.mark.parametrize("batch_size", [0, -1, 2.5, None])
 def test_bad_batch_size(batch_size):
-    with pytest.raises(ValueError, match="`batch_size` is"):
+    with pytest.raises(ValueError, match="batch_size=.* must be a positive integer"):
         pipeline.batches(GOOD, batch_size)
 
 

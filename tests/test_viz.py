@@ -44,7 +44,7 @@ def test_colorize(mask, expected, dtype):
 
 @pytest.mark.parametrize("strange", [2, -1, 254])
 def test_colorize_refuses_unknown_ids(strange):
-    with pytest.raises(ValueError, match=rf"mask: found the ids \[{strange}\]; allowed are 0..1"):
+    with pytest.raises(ValueError, match=rf"mask with the ids \[{strange}\] must be 0..1"):
         viz.colorize(np.array([0, strange]), TASK)
 
 
@@ -53,7 +53,7 @@ def test_overlay_mixes_and_keeps_void_clear():
     mixed = viz.overlay(image, [[1, 255]], TASK, opacity=0.25)
     np.testing.assert_allclose(mixed[0, 0], 0.75 * 0.5 + 0.25 * TASK.palette[1] / 255, atol=1e-6)
     np.testing.assert_array_equal(mixed[0, 1], image[0, 1])
-    with pytest.raises(ValueError, match="opacity: got 2"):
+    with pytest.raises(ValueError, match="opacity=2 must be 0 to 1"):
         viz.overlay(image, [[1, 255]], TASK, opacity=2)
 
 
@@ -115,7 +115,7 @@ def test_preview_reads_only_what_it_shows():
 
 @pytest.mark.parametrize(("given", "options"), [(0, {}), (3, {"count": 0}), (3, {"columns": 0})])
 def test_preview_needs_something_to_show(given, options):
-    with pytest.raises(ValueError, match=f"preview: got {given} samples"):
+    with pytest.raises(ValueError, match=f"of {given} samples must each be 1 or more"):
         viz.preview(numbered(given), **options)
 
 

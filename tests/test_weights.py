@@ -35,8 +35,8 @@ def test_inverse_frequency_equals_scikit_learn():
 @pytest.mark.parametrize(
     ("masks", "message"),
     [
-        (MASKS[None], r"masks of shape \(h, w\), got one of shape \(2, 2, 4\)"),
-        (np.where(MASKS == 3, 7, MASKS), r"labels \[7\]; allowed are 0..4"),
+        (MASKS[None], r"one of shape \(2, 2, 4\) must be masks \(h, w\)"),
+        (np.where(MASKS == 3, 7, MASKS), r"labels \[7\] must be 0..4"),
         (np.full((1, 2, 2), 255, "uint8"), "no labelled pixel"),
         (MASKS[:0], "no labelled pixel"),
     ],

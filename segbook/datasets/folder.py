@@ -54,9 +54,9 @@ def folder(
     """
     class_names = tuple(class_names)
     if not 0 < len(class_names) < VOID:
-        raise ValueError(f"`class_names` has {len(class_names)} names; allowed: 1 to {VOID - 1}")
+        raise ValueError(f"class_names of {len(class_names)} names must be 1 to {VOID - 1} names.")
     if palette is not None and ids is not None:
-        raise ValueError("`palette` and `ids` are both given; allowed: one of them")
+        raise ValueError("palette and ids are both given; it must be one of them.")
     if palette is None:
         values = tuple(range(len(class_names)) if ids is None else ids)
         void_values = (VOID,) if void is None and VOID not in values else tuple(void or ())
@@ -66,8 +66,8 @@ def folder(
         colors = np.asarray(palette)
         if colors.shape != (len(class_names), 3) or colors.min() < 0 or colors.max() > 255:
             raise ValueError(
-                f"`palette` has shape {colors.shape}; allowed: ({len(class_names)}, 3), one RGB "
-                "colour of 0..255 a class"
+                f"palette of shape {colors.shape} must be ({len(class_names)}, 3), one RGB "
+                "colour of 0..255 a class."
             )
         colors = colors.astype(np.uint8)
         values, void_values = colors.tolist(), np.asarray(() if void is None else void).tolist()
@@ -84,8 +84,8 @@ def folder(
 def _check_values(ids, void, count):
     for name, values in {"ids": ids, "void": void}.items():
         if not all(isinstance(i, int | np.integer) and 0 <= i <= 255 for i in values):
-            raise ValueError(f"`{name}` is {values}; allowed: pixel values, integers 0..255")
+            raise ValueError(f"{name}={values} must be pixel values, integers 0..255.")
     if len(set(ids)) != count:
-        raise ValueError(f"`ids` is {ids}; allowed: {count} different values, one a class")
+        raise ValueError(f"ids={ids} must be {count} different values, one a class.")
     if set(ids) & set(void):
-        raise ValueError(f"`ids` {ids} and `void` {void} share values; allowed: none in both")
+        raise ValueError(f"ids={ids} and void={void} must have no value in common.")

@@ -139,8 +139,8 @@ def refuse_unknown_labels(mask, unknown, num_classes, ignore_label):
     if concrete(ops.any(unknown)):
         values = sorted(set(ops.convert_to_numpy(mask)[ops.convert_to_numpy(unknown)].tolist()))
         raise ValueError(
-            f"y_true has labels {values[:10]}; allowed are 0..{num_classes - 1} "
-            f"and ignore_label={ignore_label}"
+            f"y_true with labels {values[:10]} must be 0..{num_classes - 1} or "
+            f"ignore_label={ignore_label}."
         )
 
 

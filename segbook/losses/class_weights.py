@@ -25,13 +25,13 @@ def class_frequencies(masks, num_classes, *, ignore_label=VOID):
     for mask in masks:
         mask = np.asarray(mask)
         if mask.ndim != 2:
-            raise ValueError(f"masks must be masks of shape (h, w), got one of shape {mask.shape}")
+            raise ValueError(f"masks with one of shape {mask.shape} must be masks (h, w).")
         labels = mask[mask != ignore_label]
         unknown = labels[(labels < 0) | (labels >= num_classes)]
         if unknown.size:
             raise ValueError(
-                f"masks has labels {np.unique(unknown)[:10].tolist()}; allowed are "
-                f"0..{num_classes - 1} and ignore_label={ignore_label}"
+                f"masks with labels {np.unique(unknown)[:10].tolist()} must be "
+                f"0..{num_classes - 1} or ignore_label={ignore_label}."
             )
         counts = np.bincount(labels, minlength=num_classes)
         pixels += counts

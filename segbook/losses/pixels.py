@@ -102,7 +102,7 @@ class HardestCrossEntropy(MaskLoss):
     ):
         super().__init__(ignore_label=ignore_label, class_weights=class_weights, name=name)
         if not 0 < share <= 1:
-            raise ValueError(f"share must be above 0 and at most 1, got {share}")
+            raise ValueError(f"share={share} must be above 0 and at most 1.")
         self.share = share
 
     def value(self, labels, logits, weight):

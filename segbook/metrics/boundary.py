@@ -51,7 +51,7 @@ class BoundaryMetric(ConfusionMetric):
     def __init__(self, num_classes, width, *, ignore_label=VOID, class_names=None, name=None):
         super().__init__(num_classes, ignore_label=ignore_label, class_names=class_names, name=name)
         if width < 1:
-            raise ValueError(f"width must be at least 1 pixel, got {width}")
+            raise ValueError(f"width={width} must be 1 pixel or more.")
         self.width = width
 
     def get_config(self):

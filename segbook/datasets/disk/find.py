@@ -36,7 +36,7 @@ def check_split(split, allowed, name):
         ValueError: Naming the splits that exist.
     """
     if split not in allowed:
-        raise ValueError(f"`split` is {split!r}; {name} has {', '.join(map(repr, allowed))}")
+        raise ValueError(f"split={split!r} of {name} must be {' or '.join(map(repr, allowed))}.")
 
 
 def missing(what, place, how):

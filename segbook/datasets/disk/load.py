@@ -102,7 +102,7 @@ def check_size(size):
         return
     pair = isinstance(size, tuple | list) and len(size) == 2
     if not (pair and all(isinstance(n, int | np.integer) and n > 0 for n in size)):
-        raise ValueError(f"`size` is {size!r}; allowed: None or (height, width) in pixels")
+        raise ValueError(f"size={size!r} must be None or (height, width) in pixels.")
 
 
 def _frame(files, size, pad):
