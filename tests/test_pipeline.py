@@ -140,7 +140,7 @@ def test_void_is_allowed():
 
 @pytest.mark.parametrize("batch_size", [0, -1, 2.5, None])
 def test_bad_batch_size(batch_size):
-    with pytest.raises(ValueError, match="batch_size=.* must be a positive integer"):
+    with pytest.raises(ValueError, match=r"batch_size=.* must be a positive integer"):
         pipeline.batches(GOOD, batch_size)
 
 
