@@ -4,16 +4,16 @@
 # make exercises, make covers           write what derives from the notebooks
 # make classroom                        lay the exercises out for nbgrader
 PYTHON ?= python3
-BIN := .venv/bin
-CHAPTER ?= chapters/00_start.ipynb
+BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
+# A number, a name or a path: make read CHAPTER=05
+CHAPTER ?= 00
 # Tests and pages that run at the same time. A small training is no faster on two cores than on one.
 JOBS ?= 2
 
 .PHONY: read test check bench times exercises covers classroom clean
 
 read: .venv/ready
-	@$(BIN)/jupyter lab --allow-root --LabApp.log_level=CRITICAL --ServerApp.log_level=CRITICAL \
-	  --KernelManager.transport=ipc $(CHAPTER)
+	@$(BIN)/python -m tools.read "$(CHAPTER)"
 
 test: .venv/ready
 	$(BIN)/pytest -n $(JOBS) --dist worksteal

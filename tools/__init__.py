@@ -1,0 +1,1 @@
+"""The author's desk: what opens, makes and checks the pages of the book."""
