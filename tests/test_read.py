@@ -71,6 +71,7 @@ def test_printed_link_opens_the_page(tmp_path):
         ("05_fcn", "05_fcn.ipynb"),
         ("05_fcn.ipynb", "05_fcn.ipynb"),
         ("exercises/05_fcn.ipynb", "exercises/05_fcn.ipynb"),
+        ("solutions/5", "solutions/05_fcn.ipynb"),
         (str(CHAPTERS / "05_fcn.ipynb"), "05_fcn.ipynb"),
         (os.path.relpath(CHAPTERS / "solutions/05_fcn.ipynb"), "solutions/05_fcn.ipynb"),
     ],
@@ -79,7 +80,9 @@ def test_find_page(text, found):
     assert find_page(text, CHAPTERS) == CHAPTERS.resolve() / found
 
 
-@pytest.mark.parametrize("text", ["", "99", "5_", "fcn", "chapters", "README.md", "../README.md"])
+@pytest.mark.parametrize(
+    "text", ["", "99", "5_", "fcn", "chapters", "solutions", "README.md", "../README.md"]
+)
 def test_find_page_lists_the_pages(text):
     with pytest.raises(ValueError, match=r"(?s)CHAPTER is .*00_start\.ipynb\n  01_convolutions"):
         find_page(text, CHAPTERS)
