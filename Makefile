@@ -3,6 +3,7 @@
 # make times   seconds a chapter        make clean      remove what was built
 # make exercises, make covers           write what derives from the notebooks
 # make classroom                        lay the exercises out for nbgrader
+# make hooks                            an author's git: checks at each commit, diffs of notebooks
 PYTHON ?= python3
 BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
 # A number, a name or a path: make read CHAPTER=05
@@ -10,7 +11,7 @@ CHAPTER ?= 00
 # Tests and pages that run at the same time. A small training is no faster on two cores than on one.
 JOBS ?= 2
 
-.PHONY: read test check bench times exercises covers classroom clean
+.PHONY: read test check bench times exercises covers classroom hooks clean
 
 read: .venv/ready
 	@$(BIN)/python -m tools.read "$(CHAPTER)"
@@ -37,6 +38,13 @@ covers: .venv/ready
 
 classroom: .venv/ready
 	$(BIN)/python chapters/classroom.py
+
+hooks: .venv/ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-author.txt
+	$(BIN)/pre-commit install
+	git config diff.jupyternotebook.command '"$(CURDIR)/$(BIN)/git-nbdiffdriver" diff'
+	git config merge.jupyternotebook.driver \
+	  '"$(CURDIR)/$(BIN)/git-nbmergedriver" merge %O %A %B %L %P'
 
 clean:
 	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache
