@@ -3,17 +3,18 @@
 # make times   seconds a chapter        make clean      remove what was built
 # make exercises, make covers           write what derives from the notebooks
 # make classroom                        lay the exercises out for nbgrader
+# make hooks                            an author's git: checks at each commit, diffs of notebooks
 PYTHON ?= python3
-BIN := .venv/bin
-CHAPTER ?= chapters/00_start.ipynb
+BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
+# A number, a name or a path: make read CHAPTER=05
+CHAPTER ?= 00
 # Tests and pages that run at the same time. A small training is no faster on two cores than on one.
 JOBS ?= 2
 
-.PHONY: read test check bench times exercises covers classroom clean
+.PHONY: read test check bench times exercises covers classroom hooks clean
 
 read: .venv/ready
-	@$(BIN)/jupyter lab --allow-root --LabApp.log_level=CRITICAL --ServerApp.log_level=CRITICAL \
-	  --KernelManager.transport=ipc $(CHAPTER)
+	@$(BIN)/python -m tools.read "$(CHAPTER)"
 
 test: .venv/ready
 	$(BIN)/pytest -n $(JOBS) --dist worksteal
@@ -37,6 +38,13 @@ covers: .venv/ready
 
 classroom: .venv/ready
 	$(BIN)/python chapters/classroom.py
+
+hooks: .venv/ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-author.txt
+	$(BIN)/pre-commit install
+	git config diff.jupyternotebook.command '"$(CURDIR)/$(BIN)/git-nbdiffdriver" diff'
+	git config merge.jupyternotebook.driver \
+	  '"$(CURDIR)/$(BIN)/git-nbmergedriver" merge %O %A %B %L %P'
 
 clean:
 	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache
