@@ -1,6 +1,7 @@
 """Find and read the notebooks of the book. What is damaged is named; nothing is repaired."""
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -41,7 +42,7 @@ def find(page: str) -> Path:
     wanted = page.removeprefix("chapters/").removesuffix(".ipynb")
     for name, path in names.items():
         if wanted == name or re.fullmatch(re.escape(wanted) + r"_[^/]*", name):
-            return path
+            return Path(os.path.relpath(path))
     raise PageError(f"there is no page {page!r}; allowed: a path, or one of {', '.join(names)}")
 
 

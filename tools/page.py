@@ -6,6 +6,7 @@ run, nothing is executed; `--force` executes anyhow, for when segbook or a libra
 
 import argparse
 import copy
+import re
 import sys
 import time
 from pathlib import Path
@@ -53,17 +54,25 @@ def execute(notebook, folder: Path, *, progress=lambda text: None):
         timeout=SECONDS_PER_CELL,
         resources={"metadata": {"path": str(folder)}},
         record_timing=False,
+        extra_arguments=["--log-level=ERROR"],  # no word about its sockets
         on_cell_execute=begin,
     )
     try:
         client.execute()
     except CellExecutionError as error:
-        raise PageError(f"{running}: {error.ename}: {error.evalue}") from None
+        line = _failing_line(error.traceback)
+        raise PageError(f"{running}: {error.ename}: {error.evalue}{line}") from None
     except CellTimeoutError:
         raise PageError(f"{running}: still running after {SECONDS_PER_CELL} s") from None
     except DeadKernelError:
         raise PageError(f"{running}: the kernel died (out of memory?)") from None
     return page
+
+
+def _failing_line(traceback):
+    plain = re.sub(r"\x1b\[[\d;]*m", "", traceback)
+    arrow = re.search(r"^-+> *(\d+) +(.*)$", plain, re.MULTILINE)
+    return f"\n  line {arrow[1]}: {arrow[2]}" if arrow else ""
 
 
 def make_page(path: Path, *, force: bool = False, report=print, progress=lambda text: None) -> None:
