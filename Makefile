@@ -1,7 +1,8 @@
 # make read    open the book            make test       every test, every page
 # make check   a fast subset            make bench      speed ratios
 # make times   seconds a chapter        make clean      remove what was built
-# make exercises, make covers           write what derives from the notebooks
+# make page CHAPTER=05                  run, store and check one page (FORCE=1: though unchanged)
+# make derived                          write what derives: exercises, covers, tables of the README
 # make classroom                        lay the exercises out for nbgrader
 PYTHON ?= python3
 BIN := .venv/bin
@@ -9,7 +10,7 @@ CHAPTER ?= chapters/00_start.ipynb
 # Tests and pages that run at the same time. A small training is no faster on two cores than on one.
 JOBS ?= 2
 
-.PHONY: read test check bench times exercises covers classroom clean
+.PHONY: read test check bench times page derived classroom clean
 
 read: .venv/ready
 	@$(BIN)/jupyter lab --allow-root --LabApp.log_level=CRITICAL --ServerApp.log_level=CRITICAL \
@@ -27,16 +28,22 @@ bench: .venv/ready
 	@for script in benchmarks/bench_*.py; do $(BIN)/python $$script || exit 1; done
 
 times: .venv/ready
-	$(BIN)/python benchmarks/time_chapters.py
+	$(BIN)/python -m tools.times
 
-exercises: .venv/ready
-	$(BIN)/python -m segbook.exercises
+# CHAPTER has a default for `make read`; a page is only changed by name.
+page: .venv/ready
+ifeq ($(origin CHAPTER),file)
+	@echo "Which page? make page CHAPTER=05, or CHAPTER=solutions/05, or a path"; exit 1
+endif
+	@$(BIN)/python -m tools.page $(if $(FORCE),--force) "$(CHAPTER)"
 
-covers: .venv/ready
-	$(BIN)/python chapters/covers.py
+derived: .venv/ready
+	$(BIN)/python -m tools.exercises
+	$(BIN)/python -m tools.covers
+	$(BIN)/python -m tools.readme
 
 classroom: .venv/ready
-	$(BIN)/python chapters/classroom.py
+	$(BIN)/python -m tools.classroom
 
 clean:
 	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache

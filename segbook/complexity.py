@@ -1,7 +1,4 @@
-"""What a model costs and how far it sees: parameters, multiply-adds, memory, receptive fields.
-
-`python -m segbook.complexity` prints the table of models of the README.
-"""
+"""What a model costs and how far it sees: parameters, multiply-adds, memory, receptive fields."""
 
 import math
 from dataclasses import dataclass
@@ -273,9 +270,3 @@ def gradient(function, x):
     x = ops.convert_to_tensor(x).requires_grad_()
     function(x).backward()
     return ops.convert_to_numpy(x.grad)
-
-
-if __name__ == "__main__":
-    from segbook.models.table import models_table
-
-    print(models_table())

@@ -17,7 +17,9 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from nbgrader.nbgraderformat import MetadataValidator, SchemaTooOldError, ValidationError
 from nbgrader.utils import is_grade, is_solution
 
-from segbook.exercises import check_array, check_at_least, check_model, write_student_notebook
+from segbook.exercises import check_array, check_at_least, check_model
+from tools.classroom import lay_out
+from tools.exercises import write_student_notebook
 
 ROOT = Path(__file__).parents[1]
 SOLUTIONS = sorted((ROOT / "chapters/solutions").glob("*.ipynb"))
@@ -201,7 +203,7 @@ def test_tasks_are_numbered_and_name_their_points(path):
 def test_student_notebook_is_what_the_solution_gives(path, tmp_path):
     write_student_notebook(path, tmp_path / path.name)
     stored = ROOT / "chapters/exercises" / path.name
-    assert stored.read_text() == (tmp_path / path.name).read_text(), "run `make exercises`"
+    assert stored.read_text() == (tmp_path / path.name).read_text(), "run `make derived`"
 
 
 def planned_weeks():
@@ -337,16 +339,15 @@ def test_grading_complaints(spoil, complaint):
 
 @pytest.mark.slow
 def test_teacher_can_run_nbgrader_week_by_week(sample, tmp_path, monkeypatch):
-    """nbgrader releases what `make exercises` writes, and grades solved and unsolved work."""
+    """nbgrader releases what `make derived` writes, and grades solved and unsolved work."""
     shutil.copy(ROOT / "nbgrader_config.py", tmp_path)
-    shutil.copy(ROOT / "chapters/classroom.py", tmp_path / "chapters")
     shutil.copy(sample, sample.with_name("02_sample.ipynb"))
     monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
 
     def run(*command):
         subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
 
-    run("python", "chapters/classroom.py")
+    lay_out(tmp_path)
     write_student_notebook(sample, tmp_path / "student.ipynb")
     for week, works in [("01_sample", "solved unsolved"), ("02_sample", "unsolved solved")]:
         run("nbgrader", "generate_assignment", week)

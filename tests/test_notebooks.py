@@ -1,6 +1,5 @@
 """Every chapter and every solution keeps the rules of `tools/rules.py`, and every rule can fail."""
 
-import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +9,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from tools.canonical import VIEW, WIDGETS, canonical, to_text, widget_states
+from tools.covers import covers
 from tools.notebooks import read
 from tools.rules import LARGEST, RULES, broken_links, links
 from tools.stored import IGNORED, sign
@@ -218,7 +218,7 @@ def test_broken_links(tmp_path, text, broken):
 
 
 def test_opening_pictures_are_stored_outputs():
-    covers = runpy.run_path(str(ROOT / "chapters/covers.py"))["covers"]()
-    assert covers
-    for path, png in covers.items():
-        assert path.read_bytes() == png, f"{path.name} is out of date: run `make covers`"
+    found = covers()
+    assert found
+    for path, png in found.items():
+        assert path.read_bytes() == png, f"{path.name} is out of date: run `make derived`"

@@ -1,1 +1,1 @@
-"""The author's desk: run as `python -m tools.NAME` in the root of the repository."""
+"""The author's desk: what opens, makes and checks the pages of the book."""

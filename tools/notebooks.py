@@ -8,6 +8,8 @@ from pathlib import Path
 import nbformat
 from nbformat.validator import iter_validate
 
+from tools.find import find_page
+
 ROOT = Path(__file__).parents[1]
 CHAPTERS = ROOT / "chapters"
 ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
@@ -24,26 +26,24 @@ def pages() -> list[Path]:
 
 
 def find(page: str) -> Path:
-    """Find a page by its path or by its short name.
+    """Find a page by its path, its number or its name.
 
     Args:
-        page: A path, or what follows `chapters/`: `05_fcn`, `05`, `solutions/05_fcn`,
-            `solutions/05`.
+        page: The path of a notebook, or `05`, `05_fcn`, `solutions/05`.
 
     Returns:
-        The path of the notebook.
+        The path of the notebook, seen from the working directory.
 
     Raises:
-        PageError: If there is no such page; the message lists those that there are.
+        PageError: If there is no such page, or if it is a student notebook, which is derived.
     """
-    if page.endswith(".ipynb") and Path(page).is_file():
-        return Path(page)
-    names = {str(path.relative_to(CHAPTERS).with_suffix("")): path for path in pages()}
-    wanted = page.removeprefix("chapters/").removesuffix(".ipynb")
-    for name, path in names.items():
-        if wanted == name or re.fullmatch(re.escape(wanted) + r"_[^/]*", name):
-            return Path(os.path.relpath(path))
-    raise PageError(f"there is no page {page!r}; allowed: a path, or one of {', '.join(names)}")
+    try:
+        path = Path(page) if _is_notebook(Path(page)) else find_page(page, CHAPTERS)
+    except ValueError as error:
+        raise PageError(str(error)) from None
+    if path.resolve().parent == CHAPTERS / "exercises":
+        raise PageError(f"{page}: `make derived` writes it; change chapters/solutions/{path.name}")
+    return Path(os.path.relpath(path))
 
 
 def read(path: Path) -> nbformat.NotebookNode:
@@ -142,6 +142,10 @@ def first_line(cell) -> str:
         At most 60 characters.
     """
     return cell.source.strip().partition("\n")[0][:60]
+
+
+def _is_notebook(path):
+    return path.suffix == ".ipynb" and path.is_file()
 
 
 def _damage_of_cell(cell):
