@@ -18,8 +18,8 @@ read: .venv/ready
 
 test: .venv/ready
 	$(BIN)/pytest -n $(JOBS) --dist worksteal
-	$(BIN)/pytest -n $(JOBS) --dist loadfile --nbval --nbval-current-env --nbval-cell-timeout=600 \
-	  --nbval-sanitize-with=tests/nbval.cfg chapters/*.ipynb chapters/solutions
+	$(BIN)/python -m pytest -p tools.progress -n $(JOBS) --dist loadfile --nbval --nbval-current-env \
+	  --nbval-cell-timeout=600 --nbval-sanitize-with=tests/nbval.cfg chapters/*.ipynb chapters/solutions
 
 check: .venv/ready
 	$(BIN)/pytest -n $(JOBS) --dist worksteal -m "not slow"
