@@ -14,12 +14,11 @@ import numpy as np
 import pytest
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
-from nbgrader.nbgraderformat import MetadataValidator, SchemaTooOldError, ValidationError
-from nbgrader.utils import is_grade, is_solution
+from nbgrader.utils import is_grade
 
 from segbook.exercises import check_array, check_at_least, check_model
 from tools.classroom import lay_out
-from tools.exercises import write_student_notebook
+from tools.exercises import grading_complaints, write_student_notebook
 
 ROOT = Path(__file__).parents[1]
 SOLUTIONS = sorted((ROOT / "chapters/solutions").glob("*.ipynb"))
@@ -133,32 +132,6 @@ def test_check_model(layer, output_shape, parameters, message):
 def test_check_model_wants_a_model(model, message):
     with pytest.raises(AssertionError, match=message):
         check_model("model", model, (1, 6, 7, 3), (1, 6, 7, 3))
-
-
-def grading_complaints(notebook):
-    """Say what nbgrader or a class would trip over in a solution notebook."""
-    try:
-        MetadataValidator().validate_nb(notebook)
-    except (ValidationError, SchemaTooOldError, KeyError) as error:
-        return [f"nbgrader refuses it: {error}"]
-    complaints = []
-    roles = [cell for cell in notebook.cells if is_solution(cell) or is_grade(cell)]
-    count = sum(map(is_solution, roles))
-    if not 3 <= count <= 6:
-        complaints.append(f"{count} tasks, expected 3 to 6")
-    for cell, following in zip(roles, [*roles[1:], None], strict=True):
-        about = cell.metadata.nbgrader
-        if is_solution(cell):
-            if following is None or is_solution(following):
-                complaints.append(f"{about.grade_id}: no test follows")
-            continue
-        if about.points <= 0:
-            complaints.append(f"{about.grade_id}: {about.points} points")
-        if not about.locked:
-            complaints.append(f"{about.grade_id}: a student can edit the test")
-        if cell.outputs:
-            complaints.append(f"{about.grade_id}: nbgrader reads a test's output as a grade")
-    return complaints
 
 
 def passed_tests(notebook, folder):

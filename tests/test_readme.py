@@ -1,12 +1,16 @@
 """The tables of README.md say what the chapters and the models say."""
 
 import re
+import shutil
+from pathlib import Path
 
 import pytest
 
 from tools.models_table import models_table
 from tools.notebooks import CHAPTERS, ROOT, PageError, read
 from tools.readme import README, chapters_table, with_table
+from tools.times import main as times
+from tools.times import store
 
 TEXT = README.read_text(encoding="utf-8")
 
@@ -60,3 +64,11 @@ def test_a_chapter_without_a_row_is_named(monkeypatch):
     monkeypatch.setattr("tools.readme.read", lambda path: page)
     with pytest.raises(PageError, match="no segbook: 'builds'"):
         chapters_table()
+
+
+def test_seconds_are_stored_where_the_table_finds_them(tmp_path):
+    path = Path(shutil.copy(CHAPTERS / "05_fcn.ipynb", tmp_path))
+    before = read(path).metadata.segbook
+    store(path, 12.6)
+    assert read(path).metadata.segbook == before | {"seconds": 13}
+    assert times(["99"]) == 1

@@ -2,6 +2,8 @@
 
 The file is written only if every cell ran and every rule holds. If no code changed since the last
 run, nothing is executed; `--force` executes anyhow, for when segbook or a library changed.
+
+A cell keeps its id for ever; a new one gets a name of its own, such as "floor-table".
 """
 
 import argparse
@@ -15,6 +17,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
 from tools.canonical import canonical, write
+from tools.exercises import grading_complaints
 from tools.notebooks import PageError, find, first_line, parse, read, where
 from tools.rules import complaints
 from tools.stored import code_cells, first_change, keep, sign
@@ -65,7 +68,7 @@ def execute(notebook, folder: Path, *, progress=lambda text: None):
     except CellTimeoutError:
         raise PageError(f"{running}: still running after {SECONDS_PER_CELL} s") from None
     except DeadKernelError:
-        raise PageError(f"{running}: the kernel died (out of memory?)") from None
+        raise PageError(f"{running}: the kernel died: stopped, or out of memory") from None
     return page
 
 
@@ -91,6 +94,7 @@ def make_page(path: Path, *, force: bool = False, report=print, progress=lambda 
         PageError: If the file is damaged, a cell fails or a rule is broken. The file is then as it
             was, byte for byte.
     """
+    folder = path.resolve().parent
     read(path)  # says what is wrong with the path itself
     before = path.read_bytes()
     page = canonical(parse(before, str(path)))
@@ -100,7 +104,8 @@ def make_page(path: Path, *, force: bool = False, report=print, progress=lambda 
     else:
         page = _run(path, page, changed, report, progress)
     sign(page)
-    found = complaints(page, path.resolve().parent)
+    found = complaints(page, folder)
+    found += grading_complaints(page) if folder.name == "solutions" else []
     if found:
         raise PageError("\n".join(f"{path}: {complaint}" for complaint in found))
     if path.read_bytes() != before:
