@@ -223,6 +223,10 @@ DAMAGED = {
         set_source(5, "number = 3\nassert number == 4, 'no'"),
         "cell 6 (`product`): `number = 3`: AssertionError: no\n  line 2: assert number == 4",
     ),
+    "dead kernel": (
+        set_source(5, "os._exit(1)"),
+        "cell 6 (`product`): `os._exit(1)`: the kernel died",
+    ),
     "broken rule in an output": (
         set_source(5, "import sys\nprint('oh', file=sys.stderr)"),
         "cell 6 (`product`): oh",

@@ -3,7 +3,8 @@
 The file is written only if every cell ran and every rule holds. If no code changed since the last
 run, nothing is executed; `--force` executes anyhow, for when segbook or a library changed.
 
-A cell keeps its id for ever; a new one gets a name of its own, such as "floor-table".
+A cell keeps its id for ever; a new one gets a name of its own, such as "floor-table". Run a page
+that shows real data where the data is (`SEGBOOK_DATA`): elsewhere it stores that none was found.
 """
 
 import argparse
@@ -43,33 +44,37 @@ def execute(notebook, folder: Path, *, progress=lambda text: None):
     page.metadata.pop("widgets", None)
     for cell in code_cells(page):
         cell.outputs, cell.execution_count = [], None
-    start, running = time.perf_counter(), "no cell"
-
-    def begin(cell, cell_index):
-        nonlocal running
-        running = f"{where(cell_index + 1, cell)}: `{first_line(cell)}`"
-        seconds = time.perf_counter() - start
-        progress(f"cell {cell_index + 1} of {len(page.cells)}, {seconds:.0f} s")
-
     client = NotebookClient(
         page,
         kernel_name="python3",
         timeout=SECONDS_PER_CELL,
         resources={"metadata": {"path": str(folder)}},
         record_timing=False,
-        extra_arguments=["--log-level=ERROR"],  # no word about its sockets
-        on_cell_execute=begin,
+        extra_arguments=["--log-level=CRITICAL"],  # no word about its sockets
     )
+    start = time.perf_counter()
+    # What `client.execute()` does, but its own handler of Ctrl-C ends in a traceback.
+    with client.setup_kernel():
+        for number, cell in enumerate(page.cells, start=1):
+            if cell.cell_type == "code":
+                progress(f"cell {number} of {len(page.cells)}, {time.perf_counter() - start:.0f} s")
+                _execute_cell(client, cell, number)
+        client.set_widgets_metadata()
+    page.metadata.language_info = {"name": "python"}
+    return page
+
+
+def _execute_cell(client, cell, number):
+    running = f"{where(number, cell)}: `{first_line(cell)}`"
     try:
-        client.execute()
+        client.execute_cell(cell, number - 1)
     except CellExecutionError as error:
         line = _failing_line(error.traceback)
         raise PageError(f"{running}: {error.ename}: {error.evalue}{line}") from None
     except CellTimeoutError:
         raise PageError(f"{running}: still running after {SECONDS_PER_CELL} s") from None
     except DeadKernelError:
-        raise PageError(f"{running}: the kernel died: stopped, or out of memory") from None
-    return page
+        raise PageError(f"{running}: the kernel died (out of memory?)") from None
 
 
 def _failing_line(traceback):
@@ -150,6 +155,9 @@ def main(arguments: list[str]) -> int:
     except PageError as error:
         print(error, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("stopped; nothing was written", file=sys.stderr)
+        return 130
     return 0
 
 
