@@ -1,7 +1,8 @@
 # make read    open the book            make test       every test, every page
 # make check   a fast subset            make bench      speed ratios
 # make times   seconds a chapter        make clean      remove what was built
-# make exercises, make covers           write what derives from the notebooks
+# make page CHAPTER=05                  run, store and check one page (FORCE=1: though unchanged)
+# make derived                          write what derives: exercises, covers, tables of the README
 # make classroom                        lay the exercises out for nbgrader
 # make hooks                            an author's git: checks at each commit, diffs of notebooks
 PYTHON ?= python3
@@ -11,15 +12,15 @@ CHAPTER ?= 00
 # Tests and pages that run at the same time. A small training is no faster on two cores than on one.
 JOBS ?= 2
 
-.PHONY: read test check bench times exercises covers classroom hooks clean
+.PHONY: read test check bench times page derived classroom hooks clean
 
 read: .venv/ready
 	@$(BIN)/python -m tools.read "$(CHAPTER)"
 
 test: .venv/ready
 	$(BIN)/pytest -n $(JOBS) --dist worksteal
-	$(BIN)/pytest -n $(JOBS) --dist loadfile --nbval --nbval-current-env --nbval-cell-timeout=600 \
-	  --nbval-sanitize-with=tests/nbval.cfg chapters/*.ipynb chapters/solutions
+	$(BIN)/python -m pytest -p tools.progress -n $(JOBS) --dist loadfile --nbval --nbval-current-env \
+	  --nbval-cell-timeout=600 --nbval-sanitize-with=tests/nbval.cfg chapters/*.ipynb chapters/solutions
 
 check: .venv/ready
 	$(BIN)/pytest -n $(JOBS) --dist worksteal -m "not slow"
@@ -28,16 +29,22 @@ bench: .venv/ready
 	@for script in benchmarks/bench_*.py; do $(BIN)/python $$script || exit 1; done
 
 times: .venv/ready
-	$(BIN)/python benchmarks/time_chapters.py
+	$(BIN)/python -m tools.times
 
-exercises: .venv/ready
-	$(BIN)/python -m segbook.exercises
+# CHAPTER has a default for `make read`; a page is only changed by name.
+page: .venv/ready
+ifeq ($(origin CHAPTER),file)
+	@echo "Which page? make page CHAPTER=05, or CHAPTER=solutions/05, or a path"; exit 1
+endif
+	@$(BIN)/python -m tools.page $(if $(FORCE),--force) "$(CHAPTER)"
 
-covers: .venv/ready
-	$(BIN)/python chapters/covers.py
+derived: .venv/ready
+	$(BIN)/python -m tools.exercises
+	$(BIN)/python -m tools.covers
+	$(BIN)/python -m tools.readme
 
 classroom: .venv/ready
-	$(BIN)/python chapters/classroom.py
+	$(BIN)/python -m tools.classroom
 
 hooks: .venv/ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-author.txt

@@ -1,7 +1,4 @@
-"""What a model costs and how far it sees: parameters, multiply-adds, memory, receptive fields.
-
-`python -m segbook.complexity` prints the table of models of the README.
-"""
+"""What a model costs and how far it sees: parameters, multiply-adds, memory, receptive fields."""
 
 import math
 from dataclasses import dataclass
@@ -240,9 +237,3 @@ def effective_receptive_field(model, size, *, samples=8, seed=0):
 
     influence = np.abs(gradient(centre, pictures)).mean(axis=(0, 3))
     return influence / max(influence.max(), np.finfo("float32").tiny)
-
-
-if __name__ == "__main__":
-    from segbook.models.table import models_table
-
-    print(models_table())

@@ -1,11 +1,6 @@
-"""Exercises: the checks that the tasks call, and the writer of the student notebooks.
-
-`chapters/solutions/NN_name.ipynb` is the single source of an exercise notebook;
-`python -m segbook.exercises` in the root of the repository writes `chapters/exercises/` from it.
-"""
+"""The checks that the tasks of the exercises call: they say what is wrong with an answer."""
 
 from itertools import permutations
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -156,40 +151,3 @@ def _hint(given, expected, tolerance):
             if moved and len(np.unique(target)) > 1:
                 return f"; it would be right moved by {step:+d} along axis {axis} (off by one?)"
     return ""
-
-
-def write_student_notebook(solution: Path, target: Path) -> None:
-    """Write the notebook that a student gets: no solutions, no hidden tests, no outputs.
-
-    The steps are those of `nbgrader generate_assignment`, so both give the same notebook.
-
-    Args:
-        solution: The notebook with nbgrader's metadata and the solutions.
-        target: Where to write; the same source gives the same bytes.
-    """
-    import nbformat
-    from nbgrader import preprocessors as steps
-
-    notebook = nbformat.read(solution, as_version=4)
-    notebook.metadata = {"kernelspec": notebook.metadata["kernelspec"]}
-    for step in (
-        steps.LockCells,
-        steps.ClearSolutions,
-        steps.ClearOutput,
-        steps.ClearHiddenTests,
-        steps.ClearMarkScheme,
-        steps.ComputeChecksums,
-        steps.CheckCellMetadata,
-    ):
-        notebook, _ = step().preprocess(notebook, {})
-    nbformat.write(notebook, target)
-
-
-def main() -> None:
-    """Write every student notebook of the book."""
-    for solution in sorted(Path("chapters/solutions").glob("*.ipynb")):
-        write_student_notebook(solution, Path("chapters/exercises") / solution.name)
-
-
-if __name__ == "__main__":
-    main()

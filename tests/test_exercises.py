@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
-from nbgrader.nbgraderformat import MetadataValidator, SchemaTooOldError, ValidationError
-from nbgrader.utils import is_grade, is_solution
+from nbgrader.utils import is_grade
 
-from segbook.exercises import check_array, check_at_least, check_model, write_student_notebook
+from segbook.exercises import check_array, check_at_least, check_model
+from tools.classroom import lay_out
+from tools.exercises import grading_complaints, write_student_notebook
 
 ROOT = Path(__file__).parents[1]
 SOLUTIONS = sorted((ROOT / "chapters/solutions").glob("*.ipynb"))
@@ -133,32 +134,6 @@ def test_check_model_wants_a_model(model, message):
         check_model("model", model, (1, 6, 7, 3), (1, 6, 7, 3))
 
 
-def grading_complaints(notebook):
-    """Say what nbgrader or a class would trip over in a solution notebook."""
-    try:
-        MetadataValidator().validate_nb(notebook)
-    except (ValidationError, SchemaTooOldError, KeyError) as error:
-        return [f"nbgrader refuses it: {error}"]
-    complaints = []
-    roles = [cell for cell in notebook.cells if is_solution(cell) or is_grade(cell)]
-    count = sum(map(is_solution, roles))
-    if not 3 <= count <= 6:
-        complaints.append(f"{count} tasks, expected 3 to 6")
-    for cell, following in zip(roles, [*roles[1:], None], strict=True):
-        about = cell.metadata.nbgrader
-        if is_solution(cell):
-            if following is None or is_solution(following):
-                complaints.append(f"{about.grade_id}: no test follows")
-            continue
-        if about.points <= 0:
-            complaints.append(f"{about.grade_id}: {about.points} points")
-        if not about.locked:
-            complaints.append(f"{about.grade_id}: a student can edit the test")
-        if cell.outputs:
-            complaints.append(f"{about.grade_id}: nbgrader reads a test's output as a grade")
-    return complaints
-
-
 def passed_tests(notebook, folder):
     """Run a notebook to its end, whatever fails, and list the graded tests that pass."""
     where = {"metadata": {"path": str(folder)}}
@@ -201,7 +176,7 @@ def test_tasks_are_numbered_and_name_their_points(path):
 def test_student_notebook_is_what_the_solution_gives(path, tmp_path):
     write_student_notebook(path, tmp_path / path.name)
     stored = ROOT / "chapters/exercises" / path.name
-    assert stored.read_text() == (tmp_path / path.name).read_text(), "run `make exercises`"
+    assert stored.read_text() == (tmp_path / path.name).read_text(), "run `make derived`"
 
 
 def planned_weeks():
@@ -337,16 +312,15 @@ def test_grading_complaints(spoil, complaint):
 
 @pytest.mark.slow
 def test_teacher_can_run_nbgrader_week_by_week(sample, tmp_path, monkeypatch):
-    """nbgrader releases what `make exercises` writes, and grades solved and unsolved work."""
+    """nbgrader releases what `make derived` writes, and grades solved and unsolved work."""
     shutil.copy(ROOT / "nbgrader_config.py", tmp_path)
-    shutil.copy(ROOT / "chapters/classroom.py", tmp_path / "chapters")
     shutil.copy(sample, sample.with_name("02_sample.ipynb"))
     monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
 
     def run(*command):
         subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
 
-    run("python", "chapters/classroom.py")
+    lay_out(tmp_path)
     write_student_notebook(sample, tmp_path / "student.ipynb")
     for week, works in [("01_sample", "solved unsolved"), ("02_sample", "unsolved solved")]:
         run("nbgrader", "generate_assignment", week)

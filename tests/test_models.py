@@ -23,7 +23,6 @@ from segbook.models.fcn import fcn
 from segbook.models.parts import auxiliary_head
 from segbook.models.pspnet import pspnet
 from segbook.models.segnet import segnet
-from segbook.models.table import models_table
 from segbook.models.torchvision import torchvision_name
 from segbook.models.unet import unet, unet_output_size
 
@@ -344,12 +343,3 @@ def test_models_name_the_argument_they_refuse(build, arguments, message):
 def test_a_picture_of_fixed_size_works():
     model = fcn(3, backbone=small_encoder((48, 64, 3), width=4), input_shape=(48, 64, 3))
     assert model.output_shape == (None, 48, 64, 3)
-
-
-@pytest.mark.slow
-def test_the_table_of_the_readme_is_true():
-    readme = (Path(__file__).parent.parent / "README.md").read_text()
-    if "<!-- models -->" not in readme:
-        pytest.skip("README.md has no table of models yet")
-    table = readme.split("<!-- models -->")[1].split("<!-- /models -->")[0]
-    assert table.strip() == models_table()

@@ -1,20 +1,22 @@
-"""Every chapter and every solution keeps the rules of `notebooks.py`, and every rule can fail."""
+"""Every chapter and every solution keeps the rules of `tools/rules.py`, and every rule can fail."""
 
-import runpy
 import subprocess
 import sys
 from pathlib import Path
 
 import nbformat
-import notebooks
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
-from notebooks import RULES, broken_links, links
+
+from tools.canonical import VIEW, WIDGETS, canonical, to_text, widget_states
+from tools.covers import covers
+from tools.notebooks import read
+from tools.rules import LARGEST, RULES, broken_links, links
+from tools.stored import IGNORED, sign
 
 ROOT = Path(__file__).parents[1]
 CHAPTERS = sorted((ROOT / "chapters").glob("*.ipynb"))
 SOLUTIONS = sorted((ROOT / "chapters/solutions").glob("*.ipynb"))
-LARGEST = 1_500_000
 ALT = "A curve that falls from 3.0 to 0.2."
 
 
@@ -25,22 +27,23 @@ def name_of(path):
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
 @pytest.mark.parametrize("path", CHAPTERS + SOLUTIONS, ids=name_of)
 def test_notebook_keeps_the_rule(path, rule):
-    assert rule(nbformat.read(path, as_version=4)) == []
+    assert rule(read(path)) == []
 
 
 @pytest.mark.parametrize("path", CHAPTERS + SOLUTIONS, ids=name_of)
-def test_notebook_is_small(path):
-    assert path.stat().st_size < LARGEST
+def test_notebook_is_in_canonical_form(path):
+    same = path.read_text(encoding="utf-8") == to_text(canonical(read(path)))
+    assert same, f"run `python -m tools.canonical {path.relative_to(ROOT)}`"
 
 
 @pytest.mark.parametrize("path", CHAPTERS + SOLUTIONS, ids=name_of)
 def test_links_lead_somewhere(path):
-    assert broken_links(nbformat.read(path, as_version=4), path.parent) == []
+    assert broken_links(read(path), path.parent) == []
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=name_of)
 def test_chapter_links_its_exercises(path):
-    targets = [target for _, target in links(nbformat.read(path, as_version=4))]
+    targets = [target for _, target in links(read(path))]
     assert f"exercises/{path.name}" in targets
 
 
@@ -66,7 +69,7 @@ def html(text):
 
 
 def widget(model_id):
-    return new_output("display_data", data={notebooks.VIEW: {"model_id": model_id}})
+    return new_output("display_data", data={VIEW: {"model_id": model_id}})
 
 
 def good_notebook():
@@ -88,9 +91,11 @@ def good_notebook():
     state = {"a": {"state": {}}, "b": {"state": {"outputs": [stream("3\n")]}}}
     metadata = {
         "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"},
-        "widgets": {notebooks.WIDGETS: {"state": state}},
+        "widgets": {WIDGETS: {"state": state}},
     }
-    return nbformat.from_dict(new_notebook(cells=cells, metadata=metadata))
+    notebook = nbformat.from_dict(new_notebook(cells=cells, metadata=metadata))
+    sign(notebook)
+    return notebook
 
 
 def test_good_notebook_keeps_every_rule(tmp_path):
@@ -101,7 +106,11 @@ def test_good_notebook_keeps_every_rule(tmp_path):
 
 
 def source(text, cell=1):
-    return lambda notebook: notebook.cells[cell].update(source=text)
+    def spoil(notebook):
+        notebook.cells[cell].update(source=text)
+        sign(notebook)
+
+    return spoil
 
 
 def output(*outputs):
@@ -117,16 +126,17 @@ def tags(*names, cells=(1,)):
 
 
 def in_widget(out):
-    return lambda notebook: notebook.metadata.widgets[notebooks.WIDGETS]["state"]["b"][
-        "state"
-    ].update(outputs=[out])
+    return lambda notebook: widget_states(notebook)["b"]["state"].update(outputs=[out])
 
 
 ERROR = new_output("error", ename="ValueError", evalue="no", traceback=[])
 BAD = [
     ("runs_top_to_bottom", "not run", count(None)),
     ("runs_top_to_bottom", "run twice", count(5)),
-    ("runs_top_to_bottom", "run after editing", lambda notebook: notebook.cells.pop(2)),
+    ("runs_top_to_bottom", "run after editing", count(1)),
+    ("was_run_as_it_stands", "edited", lambda nb: nb.cells[2].update(source="print(3)")),
+    ("was_run_as_it_stands", "removed", lambda notebook: notebook.cells.pop()),
+    ("was_run_as_it_stands", "never signed", lambda notebook: notebook.metadata.pop("segbook")),
     ("has_no_errors", "error", output(ERROR)),
     ("has_no_errors", "error in a widget", in_widget(ERROR)),
     ("has_no_stderr", "stderr", output(stream("oh", "stderr"))),
@@ -149,7 +159,7 @@ BAD = [
     ("figures_have_alt_text", "no alt in HTML", output(html("<img src='a.png'>"))),
     ("figures_have_alt_text", "no alt in text", source("# FCN\n\n![](a.png)", cell=0)),
     ("figures_have_alt_text", "no alt in a widget", in_widget(figure())),
-    ("compares_most_outputs", "two of four ignored", tags(notebooks.IGNORED, cells=(1, 2))),
+    ("compares_most_outputs", "two of four ignored", tags(IGNORED, cells=(1, 2))),
     ("compares_most_outputs", "skipped", tags("nbval-skip")),
     ("compares_most_outputs", "may raise", tags("raises-exception")),
     ("compares_most_outputs", "comment", source("# NBVAL_IGNORE_OUTPUT\nprint(2)", cell=2)),
@@ -164,6 +174,7 @@ BAD = [
     ("is_valid", "times", lambda nb: nb.cells[1].metadata.update(execution={"iopub": "2030"})),
     ("is_valid", "old format", lambda notebook: notebook.update(nbformat_minor=4)),
     ("is_valid", "bad id", lambda notebook: notebook.cells[1].update(id="two words")),
+    ("is_small", "large", source("# FCN\n\n" + "la " * (LARGEST // 3), cell=0)),
 ]
 
 
@@ -207,7 +218,7 @@ def test_broken_links(tmp_path, text, broken):
 
 
 def test_opening_pictures_are_stored_outputs():
-    covers = runpy.run_path(str(ROOT / "chapters/covers.py"))["covers"]()
-    assert covers
-    for path, png in covers.items():
-        assert path.read_bytes() == png, f"{path.name} is out of date: run `make covers`"
+    found = covers()
+    assert found
+    for path, png in found.items():
+        assert path.read_bytes() == png, f"{path.name} is out of date: run `make derived`"

@@ -1,14 +1,7 @@
 """The table of models of the README, counted from the models themselves."""
 
+from segbook import models
 from segbook.complexity import cost
-from segbook.models.ccnet import ccnet
-from segbook.models.danet import danet
-from segbook.models.deeplab import deeplab_v1, deeplab_v2, deeplab_v3, deeplab_v3plus
-from segbook.models.fcn import fcn
-from segbook.models.ocrnet import ocrnet
-from segbook.models.pspnet import pspnet
-from segbook.models.segnet import segnet
-from segbook.models.unet import unet
 
 CLASSES = 21
 SIZE = 512
@@ -16,17 +9,24 @@ SIZE = 512
 # Builder, its arguments, the paper, the output stride, what is faithful, what departs.
 ROWS = (
     (
-        fcn,
+        models.fcn,
         {"stride": 32},
         "Long et al., 2015",
         32,
         "VGG-16, 7x7x4096 fc6, fixed bilinear last layer",
         '"same" padding in place of 100 pixels',
     ),
-    (fcn, {"stride": 16}, "Long et al., 2015", 16, "the same, score on pool4", "the same"),
-    (fcn, {"stride": 8}, "Long et al., 2015", 8, "the same, scores on pool4 and pool3", "the same"),
+    (models.fcn, {"stride": 16}, "Long et al., 2015", 16, "the same, score on pool4", "the same"),
     (
-        unet,
+        models.fcn,
+        {"stride": 8},
+        "Long et al., 2015",
+        8,
+        "the same, scores on pool4 and pool3",
+        "the same",
+    ),
+    (
+        models.unet,
         {},
         "Ronneberger et al., 2015",
         1,
@@ -34,16 +34,23 @@ ROWS = (
         '"same" padding by default',
     ),
     (
-        segnet,
+        models.segnet,
         {},
         "Badrinarayanan et al., 2017",
         1,
         "13 + 13 convolutions, unpooling by index",
         "odd sizes are completed",
     ),
-    (deeplab_v1, {}, "Chen et al., 2015", 8, "VGG-16, LargeFOV: fc6 3x3 at rate 12", "no CRF"),
     (
-        deeplab_v2,
+        models.deeplab_v1,
+        {},
+        "Chen et al., 2015",
+        8,
+        "VGG-16, LargeFOV: fc6 3x3 at rate 12",
+        "no CRF",
+    ),
+    (
+        models.deeplab_v2,
         {},
         "Chen et al., 2017a",
         8,
@@ -51,7 +58,7 @@ ROWS = (
         "no CRF, one scale",
     ),
     (
-        deeplab_v3,
+        models.deeplab_v3,
         {},
         "Chen et al., 2017b",
         16,
@@ -59,7 +66,7 @@ ROWS = (
         "torchvision's 3x3 convolution before the scores",
     ),
     (
-        deeplab_v3plus,
+        models.deeplab_v3plus,
         {},
         "Chen et al., 2018",
         16,
@@ -67,7 +74,7 @@ ROWS = (
         "Xception of keras.applications",
     ),
     (
-        pspnet,
+        models.pspnet,
         {},
         "Zhao et al., 2017",
         8,
@@ -75,7 +82,7 @@ ROWS = (
         "ResNet begins with one 7x7",
     ),
     (
-        danet,
+        models.danet,
         {},
         "Fu et al., 2019",
         8,
@@ -83,7 +90,7 @@ ROWS = (
         "no multi-grid in the ResNet",
     ),
     (
-        ccnet,
+        models.ccnet,
         {},
         "Huang et al., 2019",
         8,
@@ -91,7 +98,7 @@ ROWS = (
         "no category consistency loss",
     ),
     (
-        ocrnet,
+        models.ocrnet,
         {},
         "Yuan et al., 2020",
         8,
@@ -101,7 +108,7 @@ ROWS = (
 )
 
 
-def models_table():
+def models_table() -> str:
     """Build every model at the size of its paper and count what it costs.
 
     Returns:

@@ -1,0 +1,7 @@
+"""Where segbook is installed without Jupyter, only the tests of segbook itself are collected."""
+
+from importlib.util import find_spec
+
+DESK = ["test_exercises.py", "test_notebooks.py", "test_page.py"]
+DESK += ["test_progress.py", "test_readme.py"]
+collect_ignore = [] if find_spec("nbformat") and find_spec("nbgrader") else DESK
