@@ -1,6 +1,8 @@
 """Checks say what is wrong; student notebooks match the solutions, and fail unsolved."""
 
+import contextlib
 import csv
+import io
 import os
 import re
 import shutil
@@ -12,7 +14,6 @@ import keras
 import nbformat
 import numpy as np
 import pytest
-from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from nbgrader.utils import is_grade
 
@@ -135,14 +136,22 @@ def test_check_model_wants_a_model(model, message):
 
 
 def passed_tests(notebook, folder):
-    """Run a notebook to its end, whatever fails, and list the graded tests that pass."""
-    where = {"metadata": {"path": str(folder)}}
-    NotebookClient(notebook, timeout=600, allow_errors=True, resources=where).execute()
-    return [
-        cell.metadata.nbgrader.grade_id
-        for cell in notebook.cells
-        if is_grade(cell) and not any(out.output_type == "error" for out in cell.outputs)
-    ]
+    """Run a notebook's code to its end, whatever fails, and list the graded tests that pass.
+
+    In this very process, which has imported Keras: a kernel a notebook takes five times as long.
+    """
+    names, passed = {"__name__": "__main__"}, []
+    with contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()):
+        for cell in notebook.cells:
+            if cell.cell_type != "code":
+                continue
+            try:
+                exec(compile(cell.source, cell.id, "exec"), names)
+            except Exception:
+                continue
+            if is_grade(cell):
+                passed.append(cell.metadata.nbgrader.grade_id)
+    return passed
 
 
 def read(path):
