@@ -3,13 +3,15 @@
 # make times   seconds a chapter        make clean      remove what was built
 # make exercises, make covers           write what derives from the notebooks
 # make classroom                        lay the exercises out for nbgrader
+# make evidence CHAPTER=05 SEEDS=2      store what a page notes with seeds 1 and 2 besides its own;
+#   THREADS="1 2", BUDGET="1 3": with other threads and budgets; AGAIN=1: repeat what older code made
 PYTHON ?= python3
 BIN := .venv/bin
 CHAPTER ?= chapters/00_start.ipynb
 # Tests and pages that run at the same time. A small training is no faster on two cores than on one.
 JOBS ?= 2
 
-.PHONY: read test check bench times exercises covers classroom clean
+.PHONY: read test check bench times exercises covers classroom evidence clean
 
 read: .venv/ready
 	@$(BIN)/jupyter lab --allow-root --LabApp.log_level=CRITICAL --ServerApp.log_level=CRITICAL \
@@ -37,6 +39,10 @@ covers: .venv/ready
 
 classroom: .venv/ready
 	$(BIN)/python chapters/classroom.py
+
+evidence: .venv/ready
+	@$(BIN)/python -m tools.evidence $(CHAPTER) $(if $(SEEDS),--seeds $(SEEDS)) \
+	  $(if $(THREADS),--threads $(THREADS)) $(if $(BUDGET),--budgets $(BUDGET)) $(if $(AGAIN),--again)
 
 clean:
 	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache
