@@ -22,7 +22,8 @@ COUNTED_SEEDS = (
 )
 # "three times the budget", "ten times as many steps".
 LARGER_BUDGET = re.compile(
-    rf"{COUNT} times (?:the|as many|our|this) (?:\w+ )?(?:budget|steps|epochs|training)\b",
+    rf"{COUNT} times (?:as long|as many\b(?! \w)"
+    r"|(?:the|as many|our|this) (?:\w+ )?(?:budget|steps|batches|epochs|training))\b",
     re.IGNORECASE,
 )
 SPEAKS_OF_RUNS = (
