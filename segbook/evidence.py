@@ -20,11 +20,12 @@ FORMAT = 1
 RECORD = "SEGBOOK_EVIDENCE"
 PART = ": "  # parts the name of a note from the key of one of its numbers
 PACKAGES = ("numpy", "keras", "tensorflow", "jax", "torch")
+NUMBER = (int, float)
 FIELDS = {
     "seed": int,
-    "budget": int | float,
+    "budget": NUMBER,
     "threads": int,
-    "seconds": int | float,
+    "seconds": NUMBER,
     "command": str,
     "versions": dict,
     "machine": dict,
@@ -270,9 +271,9 @@ def _check(where, run):
     run = run if isinstance(run, dict) else {}
     for field, kind in FIELDS.items():
         if not isinstance(run.get(field), kind):
+            wanted = "number" if kind is NUMBER else kind.__name__
             raise EvidenceError(
-                f"{where}: {field!r} is {run.get(field)!r}, which is missing or no "
-                f"{getattr(kind, '__name__', 'number')}"
+                f"{where}: {field!r} is {run.get(field)!r}, which is missing or no {wanted}"
             )
     for name, value in run["notes"].items():
         values = list(value.values()) if isinstance(value, dict) else value
@@ -306,7 +307,9 @@ def _range(values, digits):
     known = values[~np.isnan(values)]
     if not known.size:
         return "undefined"
-    low, high = (f"{end:.{digits}f}" for end in (known.min(), known.max()))
+    # Adding zero turns -0.00 into 0.00.
+    ends = (round(float(end), digits) + 0 for end in (known.min(), known.max()))
+    low, high = (f"{end:.{digits}f}" for end in ends)
     text = low if low == high else f"{low} to {high}"
     missing = values.size - known.size
     return f"{text} ({missing} of {values.size} undefined)" if missing else text

@@ -135,6 +135,23 @@ def test_ranges(tmp_path, names, digits, expected):
 
 
 @pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([-0.001, 0.004], "0.00"),
+        ([-0.01, 0.004], "-0.01 to 0.00"),
+        ([1, 20], "1.00 to 20.00"),
+        ([None, 0.5], "0.50 (1 of 2 undefined)"),
+        ([None, None], "undefined"),
+    ],
+    ids=str,
+)
+def test_range(tmp_path, values, expected):
+    store(tmp_path, [run(seed, notes={"loss": value}) for seed, value in enumerate(values)])
+    row = notes_in(tmp_path).ranges("loss", digits=2).splitlines()[1]
+    assert row == f"loss   {expected}"
+
+
+@pytest.mark.parametrize(
     ("name", "budget", "expected"),
     [
         ("loss", 1, [0.5, 0.2499, 0.2501]),

@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import fcntl
 import json
+import logging
 import os
 import sys
 import time
@@ -138,14 +139,15 @@ def make(page: Path, *, seeds: int, threads: list[int], budgets: list[float], ag
 
 
 def _shower(where, start):
-    """Show a live line on a terminal; elsewhere nothing."""
+    """Show a live line on a terminal, and elsewhere only the start of a run."""
 
     def show(number, cells):
         if sys.stdout.isatty():
             seconds = time.perf_counter() - start
-            print(
-                f"\r\x1b[K{where}: cell {number} of {cells}, {seconds:.0f} s", end="\r", flush=True
-            )
+            line = f"{where}: cell {number} of {cells}, {seconds:.0f} s"
+            print(f"\r\x1b[K{line}", end="\r", flush=True)
+        elif number == 1:
+            print(f"{where}: {cells} cells", flush=True)
 
     return show
 
@@ -180,6 +182,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
+        # The cell that was interrupted fails, too, and nobody waits for its answer any more.
+        logging.getLogger("asyncio").setLevel(logging.CRITICAL)
         print("\ninterrupted; what is stored stays, and the same command goes on from there")
         return 130
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -98,7 +99,8 @@ def execute(notebook, page: Path, run: dict, show) -> dict:
         kernel.transport, kernel.ip = "ipc", f"{folder}/kernel"
         record = Path(folder) / "notes.jsonl"
         env = os.environ | dict.fromkeys(THREAD_VARIABLES, str(run["threads"]))
-        with client.setup_kernel(env=env | {RECORD: str(record)}):
+        # What an interrupted kernel has to say is of no use.
+        with client.setup_kernel(env=env | {RECORD: str(record)}, stderr=subprocess.DEVNULL):
             for number, cell in enumerate(notebook.cells):
                 show(number + 1, len(notebook.cells))
                 error = _error_of(client, cell, number)
