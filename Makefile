@@ -4,18 +4,20 @@
 # make page CHAPTER=05                  run, store and check one page (FORCE=1: though unchanged)
 # make derived                          write what derives: exercises, covers, tables of the README
 # make classroom                        lay the exercises out for nbgrader
+# make evidence CHAPTER=05 SEEDS=2      store what a page notes with seeds 1 and 2 besides its own;
+#   THREADS="1 2", BUDGET="1 3": with other threads and budgets; AGAIN=1: repeat what older code made
 # make hooks                            an author's git: checks at each commit, diffs of notebooks
 PYTHON ?= python3
 BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
-# A number, a name or a path: make read CHAPTER=05
-CHAPTER ?= 00
+# A number, a name or a path: CHAPTER=05
+PAGE = $(or $(CHAPTER),$(error Which page? make $@ CHAPTER=05, or CHAPTER=solutions/05, or a path))
 # Tests and pages that run at the same time. A small training is no faster on two cores than on one.
 JOBS ?= 2
 
-.PHONY: read test check bench times page derived classroom hooks clean
+.PHONY: read test check bench times page derived evidence classroom hooks clean
 
 read: .venv/ready
-	@$(BIN)/python -m tools.read "$(CHAPTER)"
+	@$(BIN)/python -m tools.read "$(or $(CHAPTER),00)"
 
 test: .venv/ready
 	$(BIN)/pytest -n $(JOBS) --dist worksteal
@@ -31,12 +33,8 @@ bench: .venv/ready
 times: .venv/ready
 	$(BIN)/python -m tools.times
 
-# CHAPTER has a default for `make read`; a page is only changed by name.
 page: .venv/ready
-ifeq ($(origin CHAPTER),file)
-	@echo "Which page? make page CHAPTER=05, or CHAPTER=solutions/05, or a path"; exit 1
-endif
-	@$(BIN)/python -m tools.page $(if $(FORCE),--force) "$(CHAPTER)"
+	@$(BIN)/python -m tools.page $(if $(FORCE),--force) "$(PAGE)"
 
 derived: .venv/ready
 	$(BIN)/python -m tools.exercises
@@ -52,6 +50,10 @@ hooks: .venv/ready
 	git config diff.jupyternotebook.command '"$(CURDIR)/$(BIN)/git-nbdiffdriver" diff'
 	git config merge.jupyternotebook.driver \
 	  '"$(CURDIR)/$(BIN)/git-nbmergedriver" merge %O %A %B %L %P'
+
+evidence: .venv/ready
+	@$(BIN)/python -m tools.evidence "$(PAGE)" $(if $(SEEDS),--seeds $(SEEDS)) \
+	  $(if $(THREADS),--threads $(THREADS)) $(if $(BUDGET),--budgets $(BUDGET)) $(if $(AGAIN),--again)
 
 clean:
 	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache

@@ -26,6 +26,6 @@ def find_page(text: str, folder: Path) -> Path:
                 return page
     pages = "\n  ".join(page.name for page in sorted(folder.glob("*.ipynb")))
     raise ValueError(
-        f"CHAPTER is {text!r}; allowed is the number, the name or the path of a notebook in "
+        f"CHAPTER={text!r} must be the number, the name or the path of a notebook in "
         f"{folder.name}/:\n  {pages}"
     )
