@@ -137,6 +137,12 @@ def test_object_regions_and_their_mixtures_equal_numpy():
     )
 
 
+def test_object_context_drops_whole_channels():
+    x = keras.Input((None, None, 8))
+    model = keras.Model(x, attention.object_context(x, x, key_channels=4, dropout=0.5))
+    assert type(model.get_layer("ocr_dropout")) is keras.layers.SpatialDropout2D
+
+
 def test_too_few_channels_for_the_reduction():
     with pytest.raises(ValueError, match="reduction=8 must be at most the number of channels, 4"):
         attention.PositionAttention()(features(1, 3, 3, 4))
@@ -160,6 +166,32 @@ def test_blocks_save_and_pass_gradients(block, tmp_path):
     harness.check_round_trip(model, tmp_path, size=(9, 7))
     # A softmax over keys does not feel what is added to all of them.
     harness.check_gradients(model, size=(9, 7), still=("key/bias",))
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float64"])
+@pytest.mark.parametrize(
+    ("layer", "shapes"),
+    [
+        (attention.PositionAttention, [(2, 9, 7, 16)]),
+        (attention.CrissCrossAttention, [(2, 9, 7, 16)]),
+        (attention.ChannelAttention, [(2, 9, 7, 16)]),
+        (attention.ObjectRegions, [(2, 9, 7, 16), (2, 9, 7, 3)]),
+        (attention.ScaledDotProduct, [(2, 9, 7, 16), (2, 1, 3, 16), (2, 1, 3, 5)]),
+    ],
+)
+def test_large_features_are_attended_to_in_any_precision(layer, shapes, policy):
+    """Their products pass 65504, where float16 ends."""
+    inputs = [300 * features(*shape, seed=i) for i, shape in enumerate(shapes)]
+    inputs = inputs[0] if len(inputs) == 1 else inputs
+    with harness.policy(policy):
+        layer = layer()
+        layer(inputs)
+        for weight in layer.weights:
+            weight.assign(0.3 * features(*weight.shape) if weight.shape else 1.0)
+        y = layer(inputs)
+    if policy != "float64":  # in which Keras multiplies matrices on TensorFlow alone
+        assert keras.backend.standardize_dtype(y.dtype) == layer.compute_dtype
+    assert np.isfinite(ops.convert_to_numpy(ops.cast(y, "float32"))).all()
 
 
 @blocks

@@ -61,6 +61,24 @@ def test_resize_to_equals_numpy(height, width):
     np.testing.assert_allclose(resized, resize_reference(x, height, width), atol=1e-5)
 
 
+# On JAX and PyTorch, Keras multiplies matrices in float32 at most.
+DOUBLE = 1e-9 if keras.backend.backend() == "tensorflow" else 0.05
+
+
+@pytest.mark.parametrize(
+    ("policy", "atol"), [("mixed_float16", 30), ("mixed_bfloat16", 250), ("float64", DOUBLE)]
+)
+def test_resize_to_equals_numpy_in_any_precision(policy, atol):
+    with harness.policy(policy):
+        (x, _), resized = apply(
+            lambda x, like: layers.resize_to(klayers.Rescaling(1e4)(x), like),
+            (2, 9, 13, 4),
+            (2, 33, 40, 1),
+        )
+    expected = resize_reference(1e4 * x.astype("float64"), 33, 40)
+    np.testing.assert_allclose(resized.astype("float64"), expected, atol=atol)
+
+
 def test_crops_keep_the_corner_or_the_centre():
     (x, _), corner = apply(layers.crop_to, (1, 9, 8, 2), (1, 5, 4, 1))
     np.testing.assert_array_equal(corner, x[:, :5, :4])
@@ -68,13 +86,11 @@ def test_crops_keep_the_corner_or_the_centre():
     np.testing.assert_array_equal(centre, x[:, 2:7, 2:6])
 
 
-def test_logits_are_float32_under_mixed_precision():
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    try:
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_logits_are_float32_under_mixed_precision(policy):
+    with harness.policy(policy):
         inputs = [keras.Input((None, None, 2)), keras.Input((None, None, 3))]
         model = keras.Model(inputs, layers.logits_like(klayers.Conv2D(2, 1)(inputs[0]), inputs[1]))
-    finally:
-        keras.config.set_dtype_policy("float32")
     logits = model([np.ones((1, 3, 4, 2), "float32"), np.ones((1, 24, 31, 3), "float32")])
     assert keras.backend.standardize_dtype(logits.dtype) == "float32"
     assert tuple(logits.shape) == (1, 24, 31, 2)
@@ -88,6 +104,52 @@ def test_conv_block_has_a_bias_or_batch_norm(batch_norm, weights):
     x = keras.Input((None, None, 4))
     model = keras.Model(x, layers.conv_block(x, 5, batch_norm=batch_norm, name="block"))
     assert harness.count(model)[1] == weights
+
+
+def test_batch_normalization_has_the_constants_of_pytorch():
+    """A step moves the statistics by a tenth, and the variance counts as 1e-5 more."""
+    x = keras.Input((None, None, 4))
+    norm = keras.Model(x, layers.batch_normalization(x)).layers[-1]
+    features = 5 + np.random.default_rng(0).normal(size=(2, 8, 8, 4)).astype("float32")
+    norm(features, training=True)
+    mean, variance = features.mean((0, 1, 2)), features.var((0, 1, 2))
+    _, _, moving_mean, moving_variance = norm.get_weights()
+    np.testing.assert_allclose(moving_mean, 0.1 * mean, rtol=1e-4)
+    np.testing.assert_allclose(moving_variance, 0.9 + 0.1 * variance, rtol=1e-4)
+    norm.moving_mean.assign(np.zeros(4))
+    norm.moving_variance.assign(np.full(4, 2e-5))
+    expected = features / np.sqrt(2e-5 + 1e-5)
+    y = ops.convert_to_numpy(norm(features, training=False))
+    np.testing.assert_allclose(y, expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize(("build", "count"), [(layers.conv_block, 1), (layers.separable_block, 2)])
+def test_blocks_normalise_alike(build, count):
+    x = keras.Input((None, None, 4))
+    norms = [
+        (layer.momentum, layer.epsilon)
+        for layer in keras.Model(x, build(x, 6)).layers
+        if isinstance(layer, klayers.BatchNormalization)
+    ]
+    assert norms == count * [(0.9, 1e-5)]
+
+
+@pytest.mark.parametrize(
+    ("build", "fan_in"),
+    [
+        (lambda x: layers.conv_block(x, 64), 9 * 32),
+        (lambda x: layers.conv_block(x, 512, 1), 32),
+        (lambda x: layers.separable_block(x, 512), 32),
+    ],
+)
+def test_convolutions_start_as_he_says(build, fan_in):
+    """Kernels are normal with variance 2 / fan in (He et al., 2015), whatever the fan out."""
+    keras.utils.set_random_seed(0)
+    x = keras.Input((None, None, 32))
+    kernel = keras.Model(x, build(x)).layers[-3].get_weights()[0]
+    np.testing.assert_allclose(kernel.std(), np.sqrt(2 / fan_in), rtol=0.03)
+    kurtosis = np.mean((kernel / kernel.std()) ** 4)
+    assert kurtosis > 2.2  # 1.8 for a uniform distribution, 2.4 for a normal one cut at 2 sigma
 
 
 def test_layers_survive_saving(tmp_path):

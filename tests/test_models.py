@@ -1,6 +1,7 @@
 """Every model: shapes, saving, precision, gradients, learning, parameters, errors."""
 
 import csv
+import sys
 from pathlib import Path
 
 import harness
@@ -8,9 +9,10 @@ import keras
 import numpy as np
 import pytest
 from backends import compilers
-from keras import ops
+from keras import layers, ops
 
-from segbook.backbones import resnet50, small_encoder
+from segbook import models
+from segbook.backbones import resnet50, small_encoder, vgg16
 from segbook.models import ccnet, danet, ocrnet
 from segbook.models.deeplab import (
     atrous_rates,
@@ -30,6 +32,16 @@ from segbook.models.unet import unet, unet_output_size
 @pytest.fixture(autouse=True)
 def _seed():
     keras.utils.set_random_seed(0)
+
+
+@pytest.fixture
+def zeros(monkeypatch):
+    """Models of full size start at zero: drawing 136 million numbers takes seconds."""
+    monkeypatch.setattr(
+        keras.initializers.VarianceScaling,
+        "__call__",
+        lambda self, shape, dtype=None: ops.zeros(shape, dtype or "float32"),
+    )
 
 
 def encoder(output_stride=32):
@@ -57,45 +69,59 @@ TINY = {
     "pspnet": lambda: pspnet(3, encoder(8), output_stride=8, bins=(1, 2), width=8, dropout=0.0),
     "danet": lambda: danet(3, encoder(8), width=8, auxiliary=True, dropout=0.0),
     "ccnet": lambda: ccnet(3, encoder(8), width=8, dropout=0.0),
-    "ocrnet": lambda: ocrnet(3, encoder(8), width=8, key_channels=4, dropout=0.0),
+    "ocrnet": lambda: ocrnet(3, encoder(8), width=8, key_channels=4, auxiliary=True, dropout=0.0),
 }
-tiny = pytest.mark.parametrize("build", TINY.values(), ids=TINY.keys())
 
 
-@tiny
-def test_logits_have_the_size_of_the_picture(build):
-    harness.check_sizes(build(), (*harness.SIZES, (512, 384)))
+@pytest.fixture(scope="module", params=TINY)
+def tiny(request):
+    """One model of each kind, for the tests that do not mind what its weights are."""
+    keras.utils.set_random_seed(0)
+    return TINY[request.param]()
 
 
-@tiny
-def test_saves_without_custom_objects(build, tmp_path):
-    harness.check_round_trip(build(), tmp_path)
+def test_logits_have_the_size_of_the_picture(tiny):
+    harness.check_sizes(tiny, (*harness.SIZES, (64, 96)))
 
 
-@tiny
-def test_mixed_precision_gives_float32_logits(build):
-    harness.check_mixed_precision(build)
+def test_saves_without_custom_objects(tiny, tmp_path):
+    harness.check_round_trip(tiny, tmp_path)
 
 
-@tiny
-def test_gradient_reaches_every_weight(build):
+def test_gradient_reaches_every_weight(tiny):
     # Batch norm takes away SegNet's biases, a softmax over keys what is added to all of them.
-    harness.check_gradients(build(), still=("coder1_conv1/bias", "key/bias"))
+    harness.check_gradients(tiny, still=("coder1_conv1/bias", "key/bias"))
 
 
-@tiny
-def test_two_steps_lower_the_loss(build):
-    harness.check_learns(build())
+# One of each family.
+@pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize("name", [name for name in TINY if " " not in name and name != "fcn32s"])
+def test_half_precision_gives_finite_float32_logits(name, precision):
+    harness.check_mixed_precision(TINY[name], precision=precision)
 
 
-@pytest.mark.parametrize("name", ["unet", "segnet", "deeplab_v3plus", "ccnet", "ocrnet"])
-@pytest.mark.parametrize("way", compilers().values(), ids=compilers().keys())
-def test_models_compile(name, way):
+@pytest.mark.parametrize("name", ["danet", "ccnet", "ocrnet", "pspnet"])
+def test_models_compute_in_double_precision(name):
+    with harness.policy("float64"):
+        model = TINY[name]()
+        harness.check_sizes(harness.shake(model), [(33, 33)])
+
+
+# What the others are made of: a frozen layer, unpooling, attention.
+@pytest.mark.parametrize("name", ["fcn16s transposed", "segnet", "ccnet"])
+def test_two_steps_lower_the_loss(name):
+    harness.check_learns(TINY[name]())
+
+
+# Attention compiles in test_attention.py.
+@pytest.mark.parametrize("name", ["segnet", "deeplab_v3plus"])
+def test_models_compile(name):
     model = harness.shake(TINY[name]())
     x = ops.convert_to_tensor(harness.picture(33, 40))
-    compiled = keras.tree.flatten(way(lambda x: model(x, training=False))(x))
-    for before, after in zip(harness.outputs(model, x), compiled, strict=True):
-        np.testing.assert_allclose(ops.convert_to_numpy(after), before, rtol=1e-3, atol=1e-4)
+    (expected,) = harness.outputs(model, x)
+    for way, compiled in compilers().items():
+        logits = ops.convert_to_numpy(compiled(lambda x: model(x, training=False))(x))
+        np.testing.assert_allclose(logits, expected, rtol=1e-3, atol=1e-4, err_msg=way)
 
 
 # Small sizes that the docstrings promise for a laptop.
@@ -117,15 +143,16 @@ LAPTOP = {
 
 
 @pytest.mark.parametrize("build", LAPTOP.values(), ids=LAPTOP.keys())
-def test_models_for_a_laptop_have_less_than_a_million_parameters(build):
-    assert 400_000 < build(9).count_params() < 1_000_000
+def test_models_for_a_laptop_have_one_output_and_less_than_a_million_parameters(build, zeros):
+    model = build(9)
+    assert len(model.outputs) == 1
+    assert 400_000 < model.count_params() < 1_000_000
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("stride", "parameters"), [(32, 136_152_917), (16, 134_815_994), (8, 134_489_759)]
 )
-def test_fcn_has_the_parameters_of_the_paper(stride, parameters):
+def test_fcn_has_the_parameters_of_the_paper(stride, parameters, zeros):
     model = fcn(21, stride=stride)
     assert model.count_params() == parameters
     fixed = model.get_layer(f"upscore{stride}").count_params()
@@ -153,12 +180,30 @@ def test_fcn_up_sampling_equals_a_resize_inside():
     np.testing.assert_allclose(*pair, rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", ["mobilenet_v2", "xception"])
-def test_encoders_that_round_sizes_down_fit_too(name):
-    harness.check_sizes(fcn(3, backbone=name, fc_width=8))
+def test_fcn_scales_the_features_that_it_skips():
+    """Scaled features score as plain ones do with scaled kernels."""
+    scaled, plain = (
+        harness.shake(fcn(3, backbone=encoder(), skip_scales=scales), 0.3)
+        for scales in ((0.5, 0.25), (1.0, 1.0))
+    )
+    plain.set_weights(scaled.get_weights())
+    for name, scale in (("pool4", 0.5), ("pool3", 0.25)):
+        kernel = plain.get_layer(f"score_{name}").kernel
+        kernel.assign(kernel * scale)
+    x = harness.picture(64, 96)
+    np.testing.assert_allclose(*(harness.outputs(m, x)[0] for m in (scaled, plain)), atol=1e-4)
 
 
-@pytest.mark.slow
+def test_encoders_that_round_sizes_down_fit_too():
+    """As MobileNetV2 and DenseNet do: 63 pixels become 31, 15, 7, 3 and 1."""
+    image = x = keras.Input((None, None, 3))
+    features = []
+    for _ in range(5):
+        x = layers.MaxPooling2D(2)(layers.Conv2D(4, 3, padding="same")(x))
+        features.append(x)
+    harness.check_sizes(fcn(3, backbone=keras.Model(image, features)), ((63, 127), (65, 33)))
+
+
 @pytest.mark.parametrize(
     ("channels", "classes", "arguments", "parameters"),
     [
@@ -171,7 +216,7 @@ def test_encoders_that_round_sizes_down_fit_too(name):
         (3, 2, {"batch_norm": True}, 31_037_633 + 65),
     ],
 )
-def test_unet_has_the_parameters_of_the_paper(channels, classes, arguments, parameters):
+def test_unet_has_the_parameters_of_the_paper(channels, classes, arguments, parameters, zeros):
     model = unet(classes, input_shape=(None, None, channels), **arguments)
     assert harness.count(model)[0] == parameters
 
@@ -191,8 +236,7 @@ def test_valid_unet_crops_its_skips_to_the_same_place():
     np.testing.assert_allclose(first[:, 4:, 4:], second[:, :-4, :-4], rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.slow
-def test_segnet_has_the_parameters_of_the_paper():
+def test_segnet_has_the_parameters_of_the_paper(zeros):
     model = segnet(11)
     trainable, every = harness.count(model)
     scale_and_shift = sum(
@@ -202,34 +246,116 @@ def test_segnet_has_the_parameters_of_the_paper():
     assert (trainable, every) == (29_449_355, 29_465_227)
 
 
-@pytest.mark.slow
-def test_deeplab_v1_has_the_parameters_of_the_paper():
-    assert deeplab_v1(21).count_params() == 20_505_429
+def test_segnet_starts_from_vgg16(zeros, monkeypatch):
+    def pretrained(input_shape, *, weights):
+        assert (input_shape, weights) == ((None, None, 3), "imagenet")
+        return theirs
+
+    theirs = harness.shake(vgg16())
+    monkeypatch.setattr(sys.modules[segnet.__module__], "vgg16", pretrained)
+    model = segnet(3, weights="imagenet")
+    kernels, expected = (
+        [layer.get_weights() for layer in net.layers if isinstance(layer, layers.Conv2D)]
+        for net in (model, theirs)
+    )
+    for pair in zip(kernels[:13], expected, strict=True):
+        for weight, value in zip(*pair, strict=True):
+            np.testing.assert_array_equal(weight, value)
+    # Its first features are VGG-16's, so pictures are prepared alike.
+    ours = keras.Model(model.input, model.get_layer("encoder1_conv1").output)
+    theirs = keras.Model(theirs.input, theirs.get_layer("block1_conv1").output)
+    x = harness.picture(32, 32)
+    np.testing.assert_allclose(*(harness.outputs(m, x)[0] for m in (ours, theirs)), rtol=1e-5)
 
 
-def without_biases(model):
+def authors_deeplab_v1(image):
+    """DeepLab-LargeFOV as the authors' prototxt reads, in plain Keras."""
+    x = keras.applications.vgg16.preprocess_input(255 * image)
+    for depth, filters, stride, dilation in (
+        (2, 64, 2, 1),
+        (2, 128, 2, 1),
+        (3, 256, 2, 1),
+        (3, 512, 1, 1),
+        (3, 512, 1, 2),
+    ):
+        for _ in range(depth):
+            x = layers.Conv2D(
+                filters, 3, padding="same", dilation_rate=dilation, activation="relu"
+            )(x)
+        x = layers.MaxPooling2D(3, stride, padding="same")(x)
+    x = layers.AveragePooling2D(3, 1, padding="same")(x)
+    x = layers.Conv2D(1024, 3, padding="same", dilation_rate=12, activation="relu")(x)
+    x = layers.Conv2D(1024, 1, activation="relu")(x)
+    return layers.Conv2D(21, 1)(x)
+
+
+def test_deeplab_v1_is_the_authors_network(zeros):
+    model = harness.shake(deeplab_v1(21), 0.02)
+    assert model.count_params() == 20_505_429
+    image = keras.Input((None, None, 3))
+    theirs = keras.Model(image, authors_deeplab_v1(image))
+    theirs.set_weights(model.get_weights())
+    ours = keras.Model(model.input, model.get_layer("field_score_1").output)
+    x = harness.picture(65, 33)
+    (expected,) = harness.outputs(theirs, x)
+    np.testing.assert_allclose(*harness.outputs(ours, x), expected, atol=1e-3 * np.ptp(expected))
+
+
+def test_deeplab_v1_by_name_is_its_backbone_and_an_average(zeros):
+    backbone = vgg16(output_stride=8, pool_size=3)
+    named, built = deeplab_v1(3), deeplab_v1(3, backbone, average_pool=True)
+    for model in (named, built):
+        assert "pool5a" in [layer.name for layer in model.layers]
+    same = [[layer.get_config() for layer in harness.flat_layers(m)] for m in (named, built)]
+    for configs in same:
+        configs[1].pop("name")  # the encoder's input is numbered
+    assert same[0] == same[1]
+    assert "pool5a" not in [layer.name for layer in deeplab_v1(3, backbone).layers]
+
+
+def without_biases(model, leave_out="no such weight"):
     """Count what torchvision's ResNet has: no bias before batch norm."""
     return sum(
         int(np.prod(w.shape))
         for w in model.trainable_variables
-        if not (w.path.endswith("conv/bias") and w.path.split("/")[-2].startswith("conv"))
+        if leave_out not in w.path
+        and not (w.path.endswith("conv/bias") and w.path.split("/")[-2].startswith("conv"))
     )
 
 
+def test_deeplab_v3_has_the_weights_of_torchvision_and_the_grid_of_the_paper(zeros):
+    model = deeplab_v3(21, auxiliary=True)
+    assert without_biases(model) == 42_004_074
+    assert without_biases(model, leave_out="auxiliary") == 39_638_869
+    check_torchvision_names(model)
+    last = [model.get_layer("resnet50").get_layer(f"conv5_block{i}_2_conv") for i in (1, 2, 3)]
+    assert [layer.dilation_rate for layer in last] == [(2, 2), (4, 4), (8, 8)]
+
+
 @pytest.mark.slow
+def test_deeplab_v3_with_resnet101_has_the_parameters_of_torchvision(zeros):
+    model = deeplab_v3(21, "resnet101", output_stride=8, multi_grid=(1, 1, 1), auxiliary=True)
+    assert without_biases(model) == 60_996_202
+
+
+@pytest.mark.parametrize("build", [deeplab_v3, danet])
 @pytest.mark.parametrize(
-    ("backbone", "auxiliary", "parameters"),
+    ("backbone", "arguments", "expected"),
     [
-        ("resnet50", False, 39_638_869),
-        ("resnet50", True, 42_004_074),
-        ("resnet101", True, 60_996_202),
+        ("resnet50", {}, (1, 2, 4)),
+        ("resnet101", {}, (1, 2, 4)),
+        ("resnet101", {"multi_grid": (1, 1, 1)}, (1, 1, 1)),
+        ("xception", {}, None),
     ],
 )
-def test_deeplab_v3_has_the_parameters_of_torchvision(backbone, auxiliary, parameters):
-    model = deeplab_v3(21, backbone, output_stride=8, multi_grid=(1, 1, 1), auxiliary=auxiliary)
-    assert without_biases(model) == parameters
-    if (backbone, auxiliary) == ("resnet50", True):
-        check_torchvision_names(model)
+def test_a_resnet_by_name_has_a_multi_grid(build, backbone, arguments, expected, monkeypatch):
+    def get_backbone(name, input_shape, **options):
+        raise StopIteration(options.get("multi_grid"))
+
+    monkeypatch.setattr(sys.modules[build.__module__], "get_backbone", get_backbone)
+    with pytest.raises(StopIteration) as asked:
+        build(3, backbone, **arguments)
+    assert asked.value.value == expected
 
 
 def check_torchvision_names(model):
@@ -254,13 +380,67 @@ def test_a_weight_unknown_to_torchvision_is_refused():
         torchvision_name("fc6/kernel")
 
 
-@pytest.mark.slow
-def test_auxiliary_heads_have_the_parameters_of_torchvision_fcn():
+def test_auxiliary_heads_have_the_parameters_of_torchvision_fcn(zeros):
     def head(channels):
         x = keras.Input((None, None, channels))
         return harness.count(keras.Model(x, auxiliary_head(x, 21)))[0]
 
     assert without_biases(resnet50()) + head(2048) + head(1024) == 35_322_218
+
+
+def moved(model, *parts):
+    """Tell which outputs move with the weights whose path has one of these parts."""
+    x = harness.picture(33, 33)
+    harness.shake(model, 0.3)
+    before = harness.outputs(model, x)
+    weights = [w for w in model.trainable_variables if any(part in w.path for part in parts)]
+    assert weights
+    for weight in weights:
+        weight.assign(weight + 0.1)
+    after = harness.outputs(model, x)
+    return [not np.array_equal(*pair) for pair in zip(before, after, strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("build", "arguments", "width", "drop"),
+    [
+        # torchvision has a quarter of the features, PSPNet 256 of 1024, CCNet and OCRNet 512.
+        (deeplab_v3, {"backbone": encoder(16)}, 8, layers.Dropout),
+        (pspnet, {"backbone": encoder(8)}, 8, layers.Dropout),
+        (ccnet, {"backbone": encoder(8)}, 24, layers.SpatialDropout2D),
+        (ocrnet, {"backbone": encoder(8)}, 24, layers.SpatialDropout2D),
+    ],
+)
+def test_auxiliary_logits_come_from_the_stage_before_the_last(build, arguments, width, drop):
+    model = build(3, width=24, auxiliary=True, **arguments)
+    assert [output.shape for output in model.outputs] == 2 * [(None, None, None, 3)]
+    assert model.get_layer("auxiliary_head").filters == width
+    assert type(model.get_layer("auxiliary_dropout")) is drop
+    assert moved(model, "block5_") == [True, False]
+    assert moved(model, "block4_") == [True, True]
+    assert moved(model, "auxiliary") == [build is ocrnet, True]
+
+
+def test_danet_gives_both_then_position_then_channel():
+    model = TINY["danet"]()
+    assert moved(model, "position_") == [True, True, False]
+    assert moved(model, "channel_") == [True, False, True]
+    assert model.output_names == ["logits", "position_logits", "channel_logits"]
+
+
+@pytest.mark.parametrize("build", [danet, ccnet, ocrnet])
+def test_attention_models_drop_whole_channels(build):
+    names = [type(layer).__name__ for layer in build(3, encoder(8), width=8).layers]
+    assert "SpatialDropout2D" in names
+    assert "Dropout" not in names
+
+
+def test_deeplab_v3plus_adds_features_at_stride_4():
+    model = deeplab_v3plus(3, encoder(16), width=8, low_width=4)
+    low = keras.Model(model.input, model.get_layer("low").output)
+    assert tuple(low(harness.picture(64, 96)).shape) == (2, 16, 24, 4)
+    assert moved(low, "block3_") == [False]
+    assert moved(low, "block2_") == [True]
 
 
 def test_atrous_rates_follow_the_output_stride():
@@ -305,6 +485,16 @@ def test_attention_models_ignore_attention_at_their_start():
         ),
         (segnet, {"depths": (2, 0)}, r"depths=\(2, 0\) must be numbers of convolutions"),
         (segnet, {"input_shape": (16, 16, 3)}, "pictures of at least 32x32"),
+        (
+            segnet,
+            {"weights": "imagenet", "width": 16},
+            r"weights='imagenet' need width=64 and depths=\(2, 2, 3, 3, 3\), not width=16",
+        ),
+        (
+            segnet,
+            {"weights": "imagenet", "input_shape": (None, None, 1)},
+            "has 1 channels, but the weights",
+        ),
         (deeplab_v1, {"rate": 0}, r"rates=\(0,\) must be positive integers"),
         (deeplab_v2, {"rates": ()}, r"rates=\(\) must be positive integers"),
         (deeplab_v3, {"output_stride": 32}, "output_stride=32 must be 16 or 8"),
@@ -323,6 +513,11 @@ def test_attention_models_ignore_attention_at_their_start():
         (deeplab_v3plus, {"output_stride": 4}, "output_stride=4 must be 16 or 8"),
         (pspnet, {"bins": ()}, r"bins=\(\) must be positive integers"),
         (danet, {"backbone": encoder(8), "width": 4}, "reduction=8 must be at most"),
+        (
+            danet,
+            {"backbone": encoder(8), "multi_grid": (1, 2, 4)},
+            r"multi_grid=\(1, 2, 4\) is for backbone='resnet50'",
+        ),
         (ccnet, {"recurrence": 0}, "recurrence=0 must be 1 or more"),
         (ocrnet, {"output_stride": 4}, "output_stride=4 of resnet101 must be one of"),
         *(
@@ -338,6 +533,16 @@ def test_attention_models_ignore_attention_at_their_start():
 def test_models_name_the_argument_they_refuse(build, arguments, message):
     with pytest.raises(ValueError, match=message):
         build(**{"num_classes": 3, **arguments})
+
+
+@pytest.mark.parametrize("name", [name for name in models.__all__ if name != "unet_output_size"])
+def test_models_refuse_channels_first(name):
+    keras.config.set_image_data_format("channels_first")
+    try:
+        with pytest.raises(ValueError, match="image_data_format='channels_first' must be"):
+            getattr(models, name)(3)
+    finally:
+        keras.config.set_image_data_format("channels_last")
 
 
 def test_a_picture_of_fixed_size_works():

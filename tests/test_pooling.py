@@ -133,3 +133,24 @@ def test_blocks_save_and_pass_gradients(block, tmp_path):
     model = keras.Model(x, block(keras.layers.Conv2D(8, 1)(x)))
     harness.check_round_trip(model, tmp_path, size=(9, 7))
     harness.check_gradients(model, size=(9, 7))
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float64"])
+@pytest.mark.parametrize(
+    "layer",
+    [
+        pooling.MaxPoolWithIndices,
+        lambda: lambda x: pooling.MaxUnpool()(list(pooling.MaxPoolWithIndices()(x))),
+        lambda: pooling.DilatedMaxPooling(3, 2),
+        lambda: pooling.AdaptiveAveragePooling(1),
+        lambda: pooling.AdaptiveAveragePooling(2),
+    ],
+)
+def test_large_features_are_pooled_in_any_precision(layer, policy):
+    """Sums of them pass 65504, where float16 ends."""
+    x = 1e4 * np.abs(features(2, 9, 7, 4)) - 2e4
+    expected = ops.convert_to_numpy(keras.tree.flatten(layer()(x))[0])
+    with harness.policy(policy):
+        y = keras.tree.flatten(layer()(x))[0]
+    y = ops.convert_to_numpy(ops.cast(y, "float32"))
+    np.testing.assert_allclose(y, expected, rtol=0.01, atol=100)

@@ -6,6 +6,7 @@ import keras
 from keras import layers, ops
 
 from segbook.layers.blocks import conv_block
+from segbook.layers.precision import widen
 
 
 class _Projected(layers.Layer):
@@ -23,12 +24,17 @@ class _Projected(layers.Layer):
                 f"reduction={self.reduction} must be at most the number of channels, {channels}."
             )
         inner = channels // self.reduction
-        self.query = layers.Conv2D(inner, 1, dtype=self.dtype_policy, name="query")
-        self.key = layers.Conv2D(inner, 1, dtype=self.dtype_policy, name="key")
-        self.value = layers.Conv2D(channels, 1, dtype=self.dtype_policy, name="value")
+        self.query = self._projection(inner, "query")
+        self.key = self._projection(inner, "key")
+        self.value = self._projection(channels, "value")
         for projection in (self.query, self.key, self.value):
             projection.build(input_shape)
         self.gamma = self.add_weight(shape=(), initializer="zeros", name="gamma")
+
+    def _projection(self, filters, name):
+        return layers.Conv2D(
+            filters, 1, data_format="channels_last", dtype=self.dtype_policy, name=name
+        )
 
     def compute_output_shape(self, input_shape):
         """Return the shape of the input."""
@@ -53,7 +59,8 @@ class PositionAttention(_Projected):
     `(h w)^2` entries, in float32. Call it on features `(n, h, w, c)`; the shape stays.
 
     Args:
-        reduction: Channels of the input per channel of the queries and keys.
+        reduction: Channels of the input per channel of the queries and keys. Equation 1 has as many
+            (1); the authors' code an eighth (8).
     """
 
     def call(self, x):
@@ -63,9 +70,9 @@ class PositionAttention(_Projected):
             ops.reshape(project(x), (-1, height * width, project.filters))
             for project in (self.query, self.key, self.value)
         )
-        energy = ops.matmul(query, ops.transpose(key, (0, 2, 1)))
-        attention = ops.softmax(ops.cast(energy, "float32"), axis=-1)
-        context = ops.matmul(ops.cast(attention, value.dtype), value)
+        energy = ops.matmul(widen(query), ops.transpose(widen(key), (0, 2, 1)))
+        attention = ops.cast(ops.softmax(energy, axis=-1), value.dtype)
+        context = ops.matmul(attention, value)
         context = ops.reshape(context, (-1, height, width, channels))
         return ops.cast(self.gamma, x.dtype) * context + x
 
@@ -91,12 +98,13 @@ class CrissCrossAttention(_Projected):
         height = ops.shape(x)[1]
         # Columns are (n, w, h, c), so that both directions are plain matrix products.
         query, key, value = (project(x) for project in (self.query, self.key, self.value))
+        query, key = widen(query), widen(key)
         query_column, key_column, value_column = (
             ops.transpose(y, (0, 2, 1, 3)) for y in (query, key, value)
         )
-        row = ops.cast(ops.matmul(query, ops.transpose(key, (0, 1, 3, 2))), "float32")
+        row = ops.matmul(query, ops.transpose(key, (0, 1, 3, 2)))
         column = ops.matmul(query_column, ops.transpose(key_column, (0, 1, 3, 2)))
-        column = ops.cast(column, "float32") - 1e9 * ops.eye(height)
+        column = column - 1e9 * ops.eye(height, dtype=column.dtype)
         column = ops.transpose(column, (0, 2, 1, 3))
         attention = ops.softmax(ops.concatenate([column, row], axis=-1), axis=-1)
         attention = ops.cast(attention, value.dtype)
@@ -129,8 +137,7 @@ class ChannelAttention(layers.Layer):
         """Return the attended features."""
         _, height, width, channels = ops.shape(x)
         flat = ops.reshape(x, (-1, height * width, channels))
-        # A sum over all places overflows in half precision.
-        wide = ops.cast(flat, "float32")
+        wide = widen(flat)
         energy = ops.matmul(ops.transpose(wide, (0, 2, 1)), wide)
         attention = ops.cast(ops.softmax(energy, axis=-1), x.dtype)
         context = ops.matmul(flat, ops.transpose(attention, (0, 2, 1)))
@@ -163,11 +170,10 @@ class ObjectRegions(layers.Layer):
         features, logits = inputs
         height, width, channels = ops.shape(features)[1:]
         classes = logits.shape[-1]
-        weights = region_weights(logits)
-        weights = ops.reshape(weights, (-1, height * width, classes))
-        flat = ops.reshape(features, (-1, height * width, channels))
-        regions = ops.matmul(ops.transpose(ops.cast(weights, flat.dtype), (0, 2, 1)), flat)
-        return regions[:, None]
+        weights = ops.reshape(region_weights(logits), (-1, height * width, classes))
+        flat = ops.reshape(widen(features), (-1, height * width, channels))
+        regions = ops.matmul(ops.transpose(weights, (0, 2, 1)), flat)
+        return ops.cast(regions[:, None], features.dtype)
 
     def compute_output_shape(self, input_shape):
         """Return the shape of the region vectors."""
@@ -187,10 +193,10 @@ def region_weights(logits):
         logits: `(n, h, w, num_classes)`.
 
     Returns:
-        float32 weights of the same shape.
+        Weights of the same shape, float32 at least.
     """
     height, width, classes = ops.shape(logits)[1:]
-    flat = ops.reshape(ops.cast(logits, "float32"), (-1, height * width, classes))
+    flat = ops.reshape(widen(logits), (-1, height * width, classes))
     return ops.reshape(ops.softmax(flat, axis=1), (-1, height, width, classes))
 
 
@@ -207,7 +213,7 @@ class ScaledDotProduct(layers.Layer):
     def call(self, inputs):
         """Return the mixtures."""
         query, key, value = inputs
-        energy = ops.cast(ops.matmul(query, ops.transpose(key, (0, 1, 3, 2))), "float32")
+        energy = ops.matmul(widen(query), ops.transpose(widen(key), (0, 1, 3, 2)))
         attention = ops.softmax(energy / math.sqrt(query.shape[-1]), axis=-1)
         return ops.matmul(ops.cast(attention, value.dtype), value)
 
@@ -225,14 +231,15 @@ class ScaledDotProduct(layers.Layer):
 def object_context(features, logits, *, key_channels=256, filters=512, dropout=0.05, name="ocr"):
     """Add to each place the regions that it resembles: object-contextual representations.
 
-    OCRNet (Yuan, Chen and Wang, 2020), section 3.2, equations 2 to 5.
+    OCRNet (Yuan, Chen and Wang, 2020), section 3.2, equations 2 to 5. As in the authors' code,
+    dropout takes whole channels.
 
     Args:
         features: `(n, h, w, c)`.
         logits: Coarse logits that say which region is where, `(n, h, w, num_classes)`.
         key_channels: Channels of queries, keys and values.
         filters: Channels of the result.
-        dropout: Share of the result that is dropped while training.
+        dropout: Share of the result's channels that is dropped while training.
         name: Prefix of the names of the layers.
 
     Returns:
@@ -248,4 +255,4 @@ def object_context(features, logits, *, key_channels=256, filters=512, dropout=0
     context = conv_block(context, features.shape[-1], 1, name=f"{name}_up")
     x = layers.Concatenate(name=f"{name}_concat")([context, features])
     x = conv_block(x, filters, 1, name=f"{name}_fuse")
-    return layers.Dropout(dropout, name=f"{name}_dropout")(x)
+    return layers.SpatialDropout2D(dropout, name=f"{name}_dropout")(x)

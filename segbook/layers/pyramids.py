@@ -96,7 +96,8 @@ def aspp(
         rates: Atrous rates: (6, 12, 18) at output stride 16, the double at 8.
         separable: Whether the 3x3 convolutions are depthwise separable.
         pool: Whether there is an image pooling branch.
-        dropout: Share of the result that is dropped while training.
+        dropout: Share of the result that is dropped while training: torchvision's 0.5. The authors'
+            code of DeepLab v3 and v3+ has 0.1.
         name: Prefix of the names of the layers.
 
     Returns:

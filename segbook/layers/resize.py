@@ -4,6 +4,8 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from segbook.layers.precision import widen
+
 
 @keras.saving.register_keras_serializable(package="segbook")
 class BilinearInitializer(keras.initializers.Initializer):
@@ -76,12 +78,12 @@ def _spatial(x):
     return ops.shape(x)[1:3]
 
 
-def _bilinear(size_out, size_in):
+def _bilinear(size_out, size_in, dtype):
     """Return the share of each sample in each resized sample, `(size_out, size_in)`."""
-    scale = ops.cast(size_in, "float32") / ops.cast(size_out, "float32")
-    place = (ops.cast(ops.arange(size_out), "float32") + 0.5) * scale - 0.5
-    place = ops.clip(place, 0.0, ops.cast(size_in - 1, "float32"))
-    sample = ops.cast(ops.arange(size_in), "float32")
+    scale = ops.cast(size_in, dtype) / ops.cast(size_out, dtype)
+    place = (ops.cast(ops.arange(size_out), dtype) + 0.5) * scale - 0.5
+    place = ops.clip(place, 0.0, ops.cast(size_in - 1, dtype))
+    sample = ops.cast(ops.arange(size_in), dtype)
     return ops.relu(1.0 - ops.abs(place[:, None] - sample[None, :]))
 
 
@@ -89,20 +91,22 @@ def _bilinear(size_out, size_in):
 class ResizeLike(layers.Layer):
     """Resize features bilinearly to the height and width of a second input.
 
-    Half-pixel centres, no antialiasing; computed in float32 as a product with one matrix a
-    direction, which TensorFlow's XLA gets right where its own resize fails. Call it on `[x, like]`,
-    shapes `(n, h, w, c)` and `(n, H, W, any)`; the result is `(n, H, W, c)`.
+    Half-pixel centres, no antialiasing, as in torchvision; the authors' codes of DeepLab, PSPNet,
+    DANet, CCNet and OCRNet align the corners instead. Computed in float32 as a product with one
+    matrix a direction, which TensorFlow's XLA gets right where its own resize fails. Call it on
+    `[x, like]`, shapes `(n, h, w, c)` and `(n, H, W, any)`; the result is `(n, H, W, c)`.
     """
 
     def call(self, inputs):
         """Resize the first input to the size of the second."""
         x, like = inputs
+        x = widen(x)
         height, width = _spatial(like)
         rows, columns, channels = ops.shape(x)[1:]
         # Along the width first, while there are few rows.
-        resized = ops.matmul(_bilinear(width, columns), ops.cast(x, "float32"))
+        resized = ops.matmul(_bilinear(width, columns, x.dtype), x)
         resized = ops.reshape(resized, (-1, rows, width * channels))
-        resized = ops.matmul(_bilinear(height, rows), resized)
+        resized = ops.matmul(_bilinear(height, rows, x.dtype), resized)
         resized = ops.reshape(resized, (-1, height, width, channels))
         return ops.cast(resized, self.compute_dtype)
 

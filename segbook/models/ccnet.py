@@ -24,8 +24,11 @@ def ccnet(
     """Make a CCNet: criss-cross attention, applied again with the same weights.
 
     Huang et al., 2019, section 3. For a laptop: `ccnet(num_classes,
-    small_encoder(output_stride=8), width=48)`, 0.74 million. Deviation: the category consistency
-    loss of the paper's later version is left out.
+    small_encoder(output_stride=8), width=48)`, 0.74 million.
+
+    Deviations: the category consistency loss of the paper's later version is left out. The authors'
+    ResNet begins with three 3x3 convolutions, the one of `keras.applications` with one 7x7, and
+    their code has leaky ReLU (slope 0.01) in the head, here ReLU.
 
     Args:
         num_classes: Number of classes.
@@ -35,10 +38,10 @@ def ccnet(
         input_shape: `(height, width, channels)`; height and width may be None.
         weights: Weights of a backbone given by name: None, "imagenet" or a path.
         recurrence: Times that the attention is applied, the paper's R; 2 reaches every place.
-        width: Channels of the attention and the head, at least 8.
+        width: Channels of the attention, the head and the auxiliary head, at least 8.
         auxiliary: Whether a second output gives logits from the features before the last stage, for
             a second loss with weight 0.4.
-        dropout: Share of the last features that is dropped while training.
+        dropout: Share of the channels before the scores that is dropped while training.
 
     Returns:
         A functional model from pictures `(n, h, w, channels)` in [0, 1] to float32 logits
@@ -61,7 +64,9 @@ def ccnet(
     x = conv_block(x, width, 3, name="attention_out")
     x = layers.Concatenate(name="concat")([features[-1], x])
     x = conv_block(x, width, 3, name="head")
-    x = layers.Dropout(dropout, name="head_dropout")(x)
-    side = auxiliary_head(features[-2], num_classes) if auxiliary else None
+    x = layers.SpatialDropout2D(dropout, name="head_dropout")(x)
+    side = None
+    if auxiliary:
+        side = auxiliary_head(features[-2], num_classes, width=width, spatial_dropout=True)
     outputs = score_pixels(x, num_classes, image, auxiliary=side)
     return keras.Model(image, outputs, name="ccnet")

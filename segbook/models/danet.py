@@ -7,7 +7,7 @@ from segbook.backbones import get_backbone
 from segbook.layers.attention import ChannelAttention, PositionAttention
 from segbook.layers.blocks import conv_block
 from segbook.layers.resize import logits_like
-from segbook.models.parts import check_arguments
+from segbook.models.parts import check_arguments, multi_grid_option
 
 
 def danet(
@@ -17,6 +17,7 @@ def danet(
     output_stride=8,
     input_shape=(None, None, 3),
     weights=None,
+    multi_grid=None,
     width=512,
     auxiliary=False,
     dropout=0.1,
@@ -26,6 +27,9 @@ def danet(
     Fu et al., 2019, section 3. For a laptop: `danet(num_classes, small_encoder(output_stride=8),
     width=48)`, 0.74 million.
 
+    Two things differ between the paper and the authors' code: the queries and keys of position
+    attention have an eighth of the channels, as in the code, and channel attention is the paper's.
+
     Args:
         num_classes: Number of classes.
         backbone: Name of a backbone, or a functional model with five outputs that was built with
@@ -33,10 +37,12 @@ def danet(
         output_stride: Stride of the coarsest features: 32, 16 or 8.
         input_shape: `(height, width, channels)`; height and width may be None.
         weights: Weights of a backbone given by name: None, "imagenet" or a path.
+        multi_grid: Factors on the dilation of a ResNet's last three blocks. None: (1, 2, 4)
+            for a ResNet given by name, the paper's dilations 4, 8, 16 (section 4.2), else none.
         width: Channels of both branches: a quarter of a ResNet's features, 512, at least 8.
         auxiliary: Whether the two branches alone give a second and a third output, for losses of
             their own, as in the authors' code.
-        dropout: Share of the features before each score layer that is dropped while training.
+        dropout: Share of the channels before each score layer that is dropped while training.
 
     Returns:
         A functional model from pictures `(n, h, w, channels)` in [0, 1] to float32 logits
@@ -47,10 +53,11 @@ def danet(
         ValueError: If an argument does not fit; the message says what is allowed.
     """
     check_arguments(num_classes, input_shape, minimum=32)
+    options = multi_grid_option(backbone, multi_grid)
     image = keras.Input(input_shape, name="image")
-    features = get_backbone(backbone, input_shape, weights=weights, output_stride=output_stride)(
-        image
-    )[-1]
+    features = get_backbone(
+        backbone, input_shape, weights=weights, output_stride=output_stride, **options
+    )(image)[-1]
     branches = []
     for name, attention in (("position", PositionAttention), ("channel", ChannelAttention)):
         x = conv_block(features, width, 3, name=f"{name}_in")
@@ -62,7 +69,7 @@ def danet(
         heads += zip(("position_logits", "channel_logits"), branches, strict=True)
     outputs = []
     for name, x in heads:
-        x = layers.Dropout(dropout, name=f"{name}_dropout")(x)
+        x = layers.SpatialDropout2D(dropout, name=f"{name}_dropout")(x)
         x = layers.Conv2D(num_classes, 1, name=f"{name}_score")(x)
         outputs.append(logits_like(x, image, name=name))
     return keras.Model(image, outputs if auxiliary else outputs[0], name="danet")

@@ -6,7 +6,12 @@ from keras import layers
 from segbook.backbones import get_backbone
 from segbook.layers import conv_block, logits_like, resize_to, separable_block
 from segbook.layers.pyramids import aspp, aspp_sum, check_rates
-from segbook.models.parts import auxiliary_head, check_arguments, score_pixels
+from segbook.models.parts import (
+    auxiliary_head,
+    check_arguments,
+    multi_grid_option,
+    score_pixels,
+)
 
 
 def deeplab_v1(
@@ -17,6 +22,7 @@ def deeplab_v1(
     weights=None,
     rate=12,
     width=1024,
+    average_pool=None,
     dropout=0.5,
 ):
     """Make a DeepLab v1 with a large field of view (DeepLab-LargeFOV).
@@ -26,14 +32,19 @@ def deeplab_v1(
     network. For a laptop:
     `deeplab_v1(num_classes, small_encoder(output_stride=8), rate=4, width=128)`, 0.75 million.
 
+    Deviation: "fc6" and "fc7" always start at random; the paper converts those of VGG-16.
+
     Args:
         num_classes: Number of classes.
         backbone: Name of a backbone, built at output stride 8, or a functional model with five
-            outputs, at the output stride it was built with.
+            outputs, at the output stride it was built with. The paper's "vgg16" is
+            `vgg16(output_stride=8, pool_size=3)`.
         input_shape: `(height, width, channels)`; height and width may be None.
         weights: Weights of a backbone given by name: None, "imagenet" or a path.
         rate: Atrous rate of "fc6".
         width: Channels of "fc6" and "fc7".
+        average_pool: Whether an average over 3x3 samples stands before "fc6", as in the authors'
+            published network; the paper does not mention it. None: only for the name "vgg16".
         dropout: Share of the units of "fc6" and "fc7" that is dropped while training.
 
     Returns:
@@ -47,6 +58,10 @@ def deeplab_v1(
     check_rates((rate,))
     image = keras.Input(input_shape, name="image")
     x = _stride_8(backbone, input_shape, weights)(image)[-1]
+    if average_pool is None:
+        average_pool = backbone == "vgg16"
+    if average_pool:
+        x = layers.AveragePooling2D(3, 1, padding="same", name="pool5a")(x)
     x = aspp_sum(x, num_classes, (rate,), hidden=width, dropout=dropout, name="field")
     return keras.Model(image, logits_like(x, image), name="deeplab_v1")
 
@@ -67,6 +82,8 @@ def deeplab_v2(
     with `backbone="vgg16"` and `hidden=1024`, the paper's DeepLab-ASPP-L on VGG-16. The CRF and the
     three scales of the input are no part of the network. For a laptop:
     `deeplab_v2(num_classes, small_encoder(output_stride=8), rates=(1, 2, 4, 6))`, 0.63 million.
+
+    Deviation: hidden layers always start at random; the paper converts "fc6" and "fc7" of VGG-16.
 
     Args:
         num_classes: Number of classes.
@@ -108,10 +125,12 @@ def deeplab_v3(
 ):
     """Make a DeepLab v3: atrous spatial pyramid pooling by concatenation, with image pooling.
 
-    Chen et al., 2017, section 3. As in torchvision, a 3x3 convolution stands between the pyramid
-    and the scores, which the paper has not; `segbook.models.torchvision` maps the names of the
-    weights to torchvision's. For a laptop: `deeplab_v3(num_classes,
+    Chen et al., 2017, section 3. For a laptop: `deeplab_v3(num_classes,
     small_encoder(output_stride=16), width=48)`, 0.80 million.
+
+    Deviations, all torchvision's: a 3x3 convolution between the pyramid and the scores, dropout of
+    0.5 where the authors' code has 0.1, and the auxiliary head. `segbook.models.torchvision` maps
+    the names of the weights to torchvision's.
 
     Args:
         num_classes: Number of classes.
@@ -136,14 +155,7 @@ def deeplab_v3(
         ValueError: If an argument does not fit; the message says what is allowed.
     """
     check_arguments(num_classes, input_shape, minimum=32)
-    options = {}
-    if backbone in ("resnet50", "resnet101"):
-        options["multi_grid"] = multi_grid or (1, 2, 4)
-    elif multi_grid is not None:
-        raise ValueError(
-            f"multi_grid={multi_grid!r} is for backbone='resnet50' or 'resnet101'; with another "
-            "backbone leave multi_grid=None."
-        )
+    options = multi_grid_option(backbone, multi_grid)
     default_rates = atrous_rates(output_stride)
     image = keras.Input(input_shape, name="image")
     features = get_backbone(
@@ -167,7 +179,7 @@ def deeplab_v3plus(
     width=256,
     low_width=48,
     separable=True,
-    dropout=0.5,
+    dropout=0.1,
 ):
     """Make a DeepLab v3+: DeepLab v3's pyramid and a decoder that adds features at stride 4.
 
@@ -188,7 +200,8 @@ def deeplab_v3plus(
         width: Channels of the pyramid's branches and of the decoder.
         low_width: Channels to which the features at stride 4 are reduced.
         separable: Whether the 3x3 convolutions of pyramid and decoder are depthwise separable.
-        dropout: Share of the pyramid's features that is dropped while training.
+        dropout: Share of the pyramid's features that is dropped while training; 0.1 in the authors'
+            code.
 
     Returns:
         A functional model from pictures `(n, h, w, channels)` in [0, 1] to float32 logits

@@ -18,14 +18,22 @@ def ocrnet(
     weights=None,
     width=512,
     key_channels=256,
-    auxiliary=True,
+    auxiliary=False,
     dropout=0.05,
 ):
     """Make an OCRNet: each place sees the object regions that it resembles.
 
-    Yuan, Chen and Wang, 2020, section 3. The regions come from auxiliary logits, which need a loss
-    of their own: the paper weighs it 0.4 against 1 for the logits. For a laptop:
-    `ocrnet(num_classes, small_encoder(output_stride=8), width=64, key_channels=32)`, 0.76 million.
+    Yuan, Chen and Wang, 2020, section 3. For a laptop: `ocrnet(num_classes,
+    small_encoder(output_stride=8), width=64, key_channels=32)`, 0.76 million.
+
+    The regions come from auxiliary logits, which need a loss of their own to become regions of
+    classes; without it they are attention that learns from the first loss alone. As in the paper:
+    `ocrnet(num_classes, auxiliary=True)`, compiled with `loss=[loss, loss]` and
+    `loss_weights=[1.0, 0.4]`, fitted to `[masks, masks]`. Afterwards
+    `keras.Model(model.input, model.outputs[0])` gives the logits alone.
+
+    Deviation: the authors' ResNet begins with three 3x3 convolutions, the one of
+    `keras.applications` with one 7x7.
 
     Args:
         num_classes: Number of classes.
@@ -34,14 +42,15 @@ def ocrnet(
         output_stride: Stride of the coarsest features: 32, 16 or 8.
         input_shape: `(height, width, channels)`; height and width may be None.
         weights: Weights of a backbone given by name: None, "imagenet" or a path.
-        width: Channels of the pixel features and of the result.
+        width: Channels of the pixel features, of the result and of the auxiliary head.
         key_channels: Channels of queries, keys and values.
         auxiliary: Whether the auxiliary logits are a second output, for their loss.
-        dropout: Share of the last features that is dropped while training.
+        dropout: Share of the channels before the scores and before the auxiliary scores that is
+            dropped while training.
 
     Returns:
-        A functional model from pictures `(n, h, w, channels)` in [0, 1] to a list of two float32
-        logits `(n, h, w, num_classes)`, the second auxiliary; without `auxiliary` to the first.
+        A functional model from pictures `(n, h, w, channels)` in [0, 1] to float32 logits
+        `(n, h, w, num_classes)`; with `auxiliary` to a list of two such logits.
 
     Raises:
         ValueError: If an argument does not fit; the message says what is allowed.
@@ -51,7 +60,9 @@ def ocrnet(
     features = get_backbone(backbone, input_shape, weights=weights, output_stride=output_stride)(
         image
     )
-    side = auxiliary_head(features[-2], num_classes, width=width, dropout=dropout)
+    side = auxiliary_head(
+        features[-2], num_classes, width=width, dropout=dropout, spatial_dropout=True
+    )
     x = conv_block(features[-1], width, 3, name="pixels")
     regions = resize_to(side, x, name="regions")
     x = object_context(x, regions, key_channels=key_channels, filters=width, dropout=dropout)

@@ -1,5 +1,6 @@
 """What models share: the checks of their arguments, the auxiliary head and the scores."""
 
+import keras
 from keras import layers
 
 from segbook.layers.blocks import conv_block
@@ -15,7 +16,8 @@ def check_arguments(num_classes, input_shape, *, minimum=1):
         minimum: Smallest height and width that the model can take.
 
     Raises:
-        ValueError: If `num_classes` is less than 2 or `input_shape` does not fit.
+        ValueError: If `num_classes` is less than 2, `input_shape` does not fit, or Keras is set to
+            pictures with their channels first.
     """
     if num_classes < 2:
         raise ValueError(
@@ -27,6 +29,11 @@ def check_arguments(num_classes, input_shape, *, minimum=1):
             f"input_shape={tuple(input_shape)} must be (height, width, channels); height and width "
             "may be None, channels may not."
         )
+    if keras.config.image_data_format() != "channels_last":
+        raise ValueError(
+            f"image_data_format={keras.config.image_data_format()!r} must be 'channels_last'; call "
+            "keras.config.set_image_data_format('channels_last')."
+        )
     if any(size is not None and size < minimum for size in input_shape[:2]):
         raise ValueError(
             f"input_shape={tuple(input_shape)} is too small: this model needs pictures of at least "
@@ -34,7 +41,32 @@ def check_arguments(num_classes, input_shape, *, minimum=1):
         )
 
 
-def auxiliary_head(x, num_classes, *, width=None, dropout=0.1):
+def multi_grid_option(backbone, multi_grid):
+    """Choose the multi-grid of a ResNet: factors on the dilation of its last three blocks.
+
+    DeepLab v3 (Chen et al., 2017), section 3.2.
+
+    Args:
+        backbone: Name of a backbone, or a functional model.
+        multi_grid: Three factors. None: (1, 2, 4) for a ResNet given by name, else none.
+
+    Returns:
+        Further arguments for `get_backbone`.
+
+    Raises:
+        ValueError: If factors are given for another backbone.
+    """
+    if backbone in ("resnet50", "resnet101"):
+        return {"multi_grid": (1, 2, 4) if multi_grid is None else multi_grid}
+    if multi_grid is not None:
+        raise ValueError(
+            f"multi_grid={multi_grid!r} is for backbone='resnet50' or 'resnet101'; with another "
+            "backbone leave multi_grid=None."
+        )
+    return {}
+
+
+def auxiliary_head(x, num_classes, *, width=None, dropout=0.1, spatial_dropout=False):
     """Score features halfway through a network, for a second loss.
 
     PSPNet (Zhao et al., 2017), section 4; the shape is that of torchvision's FCN head.
@@ -44,12 +76,14 @@ def auxiliary_head(x, num_classes, *, width=None, dropout=0.1):
         num_classes: Number of classes.
         width: Channels of the 3x3 convolution; None for a quarter of `c`.
         dropout: Share of its units that is dropped while training.
+        spatial_dropout: Whether whole channels are dropped.
 
     Returns:
         Scores `(n, h, w, num_classes)`.
     """
     x = conv_block(x, width or x.shape[-1] // 4, 3, name="auxiliary_head")
-    x = layers.Dropout(dropout, name="auxiliary_dropout")(x)
+    drop = layers.SpatialDropout2D if spatial_dropout else layers.Dropout
+    x = drop(dropout, name="auxiliary_dropout")(x)
     return layers.Conv2D(num_classes, 1, name="auxiliary_score")(x)
 
 

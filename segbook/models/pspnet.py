@@ -24,8 +24,10 @@ def pspnet(
     """Make a PSPNet.
 
     Zhao et al., 2017, section 3. For a laptop: `pspnet(num_classes,
-    small_encoder(output_stride=8), width=96)`, 0.83 million. Deviation: the authors' ResNet begins
-    with three 3x3 convolutions, the one of `keras.applications` with one 7x7.
+    small_encoder(output_stride=8), width=96)`, 0.83 million.
+
+    Deviation: the authors' ResNet begins with three 3x3 convolutions, the one of
+    `keras.applications` with one 7x7.
 
     Args:
         num_classes: Number of classes.

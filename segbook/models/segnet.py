@@ -3,12 +3,14 @@
 import keras
 from keras import layers
 
-from segbook.backbones import VGG16_DEPTHS
+from segbook.backbones import VGG16_DEPTHS, CaffePreprocessing, vgg16
 from segbook.layers import MaxPoolWithIndices, MaxUnpool, conv_block, crop_to
 from segbook.models.parts import check_arguments
 
 
-def segnet(num_classes, *, input_shape=(None, None, 3), width=64, depths=VGG16_DEPTHS):
+def segnet(
+    num_classes, *, input_shape=(None, None, 3), weights=None, width=64, depths=VGG16_DEPTHS
+):
     """Make a SegNet.
 
     Badrinarayanan, Kendall and Cipolla, 2017, section 3: the 13 convolutions of VGG-16 with batch
@@ -22,6 +24,10 @@ def segnet(num_classes, *, input_shape=(None, None, 3), width=64, depths=VGG16_D
     Args:
         num_classes: Number of classes.
         input_shape: `(height, width, channels)`; height and width may be None.
+        weights: Where the encoder's 13 convolutions start: None for random, "imagenet" for those of
+            VGG-16, as in the paper, or the path of a weights file of
+            `keras.applications.VGG16(include_top=False)`. The model then also prepares pictures as
+            VGG-16 expects them.
         width: Channels of the first block; they double up to `8 * width`.
         depths: Number of convolutions in each block, one pooling a block.
 
@@ -31,12 +37,21 @@ def segnet(num_classes, *, input_shape=(None, None, 3), width=64, depths=VGG16_D
 
     Raises:
         ValueError: If an argument does not fit; the message says what is allowed.
+        ConnectionError: If the weights cannot be downloaded.
     """
     if not depths or min(depths) < 1:
         raise ValueError(f"depths={depths!r} must be numbers of convolutions, 1 or more a block.")
     check_arguments(num_classes, input_shape, minimum=2 ** len(depths))
+    if weights is not None and (width, tuple(depths)) != (64, VGG16_DEPTHS):
+        raise ValueError(
+            f"weights={weights!r} need width=64 and depths={VGG16_DEPTHS}, not width={width} and "
+            f"depths={depths!r}."
+        )
+    vgg = vgg16(input_shape, weights=weights) if weights is not None else None
     channels = [width * min(2**block, 8) for block in range(len(depths))]
     image = x = keras.Input(input_shape, name="image")
+    if vgg:
+        x = CaffePreprocessing(name="preprocessing")(x)
     poolings = []
     for block, depth in enumerate(depths, start=1):
         for i in range(1, depth + 1):
@@ -54,7 +69,12 @@ def segnet(num_classes, *, input_shape=(None, None, 3), width=64, depths=VGG16_D
         if block > 1:
             x = _conv(x, channels[block - 2], f"decoder{block}_conv1")
     logits = layers.Conv2D(num_classes, 3, padding="same", dtype="float32", name="logits")(x)
-    return keras.Model(image, logits, name="segnet")
+    model = keras.Model(image, logits, name="segnet")
+    for block, depth in enumerate(depths if vgg else (), start=1):
+        for i in range(1, depth + 1):
+            layer = model.get_layer(f"encoder{block}_conv{i}")
+            layer.set_weights(vgg.get_layer(f"block{block}_conv{i}").get_weights())
+    return model
 
 
 def _conv(x, filters, name):

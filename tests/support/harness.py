@@ -3,6 +3,8 @@
 A layer is wrapped in a small functional model first, so one set of checks serves both.
 """
 
+import contextlib
+
 import keras
 import numpy as np
 from backends import gradients
@@ -43,11 +45,14 @@ def outputs(model, x, training=False):
     ]
 
 
-def check_sizes(model, sizes=SIZES, dtype="float32"):
-    """Logits have the size of the picture and finite values, for every size and a batch of one."""
+def check_sizes(model, sizes=SIZES, dtype="float32", scale=1):
+    """Logits have the size of the picture and finite values, for every size and a batch of one.
+
+    `scale` is the largest value of the pictures.
+    """
     channels = model.input_shape[-1]
     for height, width in sizes:
-        for y in keras.tree.flatten(model(picture(height, width, channels, batch=1))):
+        for y in keras.tree.flatten(model(scale * picture(height, width, channels, batch=1))):
             assert tuple(y.shape)[:3] == (1, height, width)
             assert keras.backend.standardize_dtype(y.dtype) == dtype
             assert np.isfinite(ops.convert_to_numpy(y)).all()
@@ -64,17 +69,28 @@ def check_round_trip(model, path, size=(33, 33)):
         np.testing.assert_allclose(after, before, rtol=1e-5, atol=1e-5)
 
 
-def check_mixed_precision(build, size=(33, 33)):
-    """Under mixed precision the weights are float32, and so are the logits."""
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("mixed_bfloat16")
+@contextlib.contextmanager
+def policy(name):
+    """Set Keras's type policy; for "float64" the type of inputs and constants too."""
+    before = keras.config.dtype_policy(), keras.config.floatx()
+    keras.config.set_dtype_policy(name)
+    keras.config.set_floatx("float64" if name == "float64" else "float32")
     try:
-        model = build()
+        yield
     finally:
-        keras.config.set_dtype_policy(before)
-    check_sizes(model, [size])
-    assert "bfloat16" in {layer.compute_dtype for layer in flat_layers(model) if layer.weights}
+        keras.config.set_dtype_policy(before[0])
+        keras.config.set_floatx(before[1])
+
+
+def check_mixed_precision(build, size=(33, 33), *, precision="mixed_bfloat16"):
+    """In half precision weights and logits are float32, and large features do not overflow."""
+    with policy(precision):
+        model = build()
+    half = keras.DTypePolicy(precision).compute_dtype
+    assert half in {layer.compute_dtype for layer in flat_layers(model) if layer.weights}
     assert {str(w.dtype) for w in model.trainable_variables} == {"float32"}
+    # Features of some hundreds: products of two of them pass 65504, where float16 ends.
+    check_sizes(shake(model), [size], scale=300)
 
 
 def check_gradients(model, size=(33, 33), still=()):
