@@ -13,6 +13,11 @@ from segbook.backbones.applications import (
     xception,
 )
 from segbook.backbones.choose import BUILDERS, get_backbone
+from segbook.backbones.efficientnet_lite import (
+    efficientnet_lite0,
+    efficientnet_lite0_classifier,
+)
+from segbook.backbones.imagenet import imagenet_class_names
 from segbook.backbones.preprocessing import CaffePreprocessing
 from segbook.backbones.small import small_encoder
 from segbook.backbones.vgg import VGG16_DEPTHS, vgg, vgg16
@@ -23,7 +28,10 @@ __all__ = [
     "CaffePreprocessing",
     "densenet121",
     "efficientnet_b0",
+    "efficientnet_lite0",
+    "efficientnet_lite0_classifier",
     "get_backbone",
+    "imagenet_class_names",
     "mobilenet_v2",
     "resnet50",
     "resnet101",
