@@ -1,6 +1,5 @@
 """Every model: shapes, saving, precision, gradients, learning, parameters, errors."""
 
-import csv
 from pathlib import Path
 
 import harness
@@ -10,7 +9,7 @@ import pytest
 from backends import compilers
 from keras import ops
 
-from segbook.backbones import resnet50, small_encoder
+from segbook.backbones import small_encoder
 from segbook.models import ccnet, danet, ocrnet
 from segbook.models.deeplab import (
     atrous_rates,
@@ -20,11 +19,9 @@ from segbook.models.deeplab import (
     deeplab_v3plus,
 )
 from segbook.models.fcn import fcn
-from segbook.models.parts import auxiliary_head
 from segbook.models.pspnet import pspnet
 from segbook.models.segnet import segnet
 from segbook.models.table import models_table
-from segbook.models.torchvision import torchvision_name
 from segbook.models.unet import unet, unet_output_size
 
 
@@ -206,62 +203,6 @@ def test_segnet_has_the_parameters_of_the_paper():
 @pytest.mark.slow
 def test_deeplab_v1_has_the_parameters_of_the_paper():
     assert deeplab_v1(21).count_params() == 20_505_429
-
-
-def without_biases(model):
-    """Count what torchvision's ResNet has: no bias before batch norm."""
-    return sum(
-        int(np.prod(w.shape))
-        for w in model.trainable_variables
-        if not (w.path.endswith("conv/bias") and w.path.split("/")[-2].startswith("conv"))
-    )
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("backbone", "auxiliary", "parameters"),
-    [
-        ("resnet50", False, 39_638_869),
-        ("resnet50", True, 42_004_074),
-        ("resnet101", True, 60_996_202),
-    ],
-)
-def test_deeplab_v3_has_the_parameters_of_torchvision(backbone, auxiliary, parameters):
-    model = deeplab_v3(21, backbone, output_stride=8, multi_grid=(1, 1, 1), auxiliary=auxiliary)
-    assert without_biases(model) == parameters
-    if (backbone, auxiliary) == ("resnet50", True):
-        check_torchvision_names(model)
-
-
-def check_torchvision_names(model):
-    """Renamed and transposed, our weights have exactly torchvision's names and shapes."""
-    table = Path(__file__).parent / "data" / "torchvision_deeplabv3_resnet50.csv"
-    with table.open() as file:
-        theirs = {row["name"]: row["shape"] for row in csv.DictReader(file)}
-    ours = {}
-    for weight in model.weights:
-        name = torchvision_name(weight.path)
-        shape = weight.shape
-        if len(shape) == 4:
-            shape = [shape[axis] for axis in (3, 2, 0, 1)]
-        if name is not None:
-            assert name not in ours
-            ours[name] = "x".join(str(size) for size in shape)
-    assert ours == theirs
-
-
-def test_a_weight_unknown_to_torchvision_is_refused():
-    with pytest.raises(ValueError, match="path='fc6/kernel' is no weight of a DeepLab v3"):
-        torchvision_name("fc6/kernel")
-
-
-@pytest.mark.slow
-def test_auxiliary_heads_have_the_parameters_of_torchvision_fcn():
-    def head(channels):
-        x = keras.Input((None, None, channels))
-        return harness.count(keras.Model(x, auxiliary_head(x, 21)))[0]
-
-    assert without_biases(resnet50()) + head(2048) + head(1024) == 35_322_218
 
 
 def test_atrous_rates_follow_the_output_stride():

@@ -14,6 +14,7 @@ from segbook.backbones.applications import (
 )
 from segbook.backbones.choose import BUILDERS, get_backbone
 from segbook.backbones.preprocessing import CaffePreprocessing
+from segbook.backbones.resnet import resnet50_v1_5, resnet101_v1_5, resnet_v1_5
 from segbook.backbones.small import small_encoder
 from segbook.backbones.vgg import VGG16_DEPTHS, vgg, vgg16
 
@@ -26,7 +27,10 @@ __all__ = [
     "get_backbone",
     "mobilenet_v2",
     "resnet50",
+    "resnet50_v1_5",
     "resnet101",
+    "resnet101_v1_5",
+    "resnet_v1_5",
     "small_encoder",
     "vgg",
     "vgg16",

@@ -109,9 +109,8 @@ def deeplab_v3(
     """Make a DeepLab v3: atrous spatial pyramid pooling by concatenation, with image pooling.
 
     Chen et al., 2017, section 3. As in torchvision, a 3x3 convolution stands between the pyramid
-    and the scores, which the paper has not; `segbook.models.torchvision` maps the names of the
-    weights to torchvision's. For a laptop: `deeplab_v3(num_classes,
-    small_encoder(output_stride=16), width=48)`, 0.80 million.
+    and the scores, which the paper has not; `segbook.torchvision` loads torchvision's weights. For
+    a laptop: `deeplab_v3(num_classes, small_encoder(output_stride=16), width=48)`, 0.80 million.
 
     Args:
         num_classes: Number of classes.
@@ -137,12 +136,12 @@ def deeplab_v3(
     """
     check_arguments(num_classes, input_shape, minimum=32)
     options = {}
-    if backbone in ("resnet50", "resnet101"):
+    if isinstance(backbone, str) and backbone.startswith("resnet"):
         options["multi_grid"] = multi_grid or (1, 2, 4)
     elif multi_grid is not None:
         raise ValueError(
-            f"multi_grid={multi_grid!r} is for backbone='resnet50' or 'resnet101'; with another "
-            "backbone leave multi_grid=None."
+            f"multi_grid={multi_grid!r} is for backbone='resnet50' or another ResNet's name; with "
+            "another backbone leave multi_grid=None."
         )
     default_rates = atrous_rates(output_stride)
     image = keras.Input(input_shape, name="image")
