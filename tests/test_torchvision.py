@@ -321,7 +321,7 @@ def test_a_model_that_torchvision_has_not(build):
 
 def check_outputs(torch_networks, theirs, ours, x):
     """With equal weights, all outputs are equal to 1e-4; they are about 1 in size."""
-    torch_networks.randomize(theirs, harness.picture(160, 192, batch=4, seed=1))
+    torch_networks.randomize(theirs)
     load_torchvision(ours, {name: t.numpy() for name, t in theirs.state_dict().items()})
     expected = torch_networks.outputs(theirs, x)
     for y, z in zip(harness.outputs(ours, x), expected, strict=True):
