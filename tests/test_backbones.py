@@ -255,7 +255,7 @@ def test_no_network_says_what_to_do(monkeypatch, name, keras_name):
         ("small_encoder", {"output_stride": 4}, r"output_stride=4 of small_encoder must be one of"),
         ("vgg", {"output_stride": 64}, r"output_stride=64 of vgg must be one of \(32, 16, 8\)"),
         ("resnet50", {"output_stride": 4}, "output_stride=4 of resnet50 must be one of"),
-        ("resnet50", {"multi_grid": (1, 2)}, r"multi_grid=\(1, 2\) must be three factors"),
+        ("resnet50", {"multi_grid": (1, 2)}, r"multi_grid=\(1, 2\) must be 3 factors"),
         ("mobilenet_v2", {"output_stride": 4}, "output_stride=4 of mobilenet_v2 must be one of"),
         ("xception", {"output_stride": 4}, "output_stride=4 of xception must be one of"),
         ("efficientnet_b0", {"output_stride": 16}, "choose a ResNet, VGG, Xception or MobileNetV2"),

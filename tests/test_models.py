@@ -1,8 +1,6 @@
 """Every model: shapes, saving, precision, gradients, learning, parameters, errors."""
 
-import csv
 import sys
-from pathlib import Path
 
 import harness
 import keras
@@ -25,7 +23,6 @@ from segbook.models.fcn import fcn
 from segbook.models.parts import auxiliary_head
 from segbook.models.pspnet import pspnet
 from segbook.models.segnet import segnet
-from segbook.models.torchvision import torchvision_name
 from segbook.models.unet import unet, unet_output_size
 
 
@@ -327,7 +324,6 @@ def test_deeplab_v3_has_the_weights_of_torchvision_and_the_grid_of_the_paper(zer
     model = deeplab_v3(21, auxiliary=True)
     assert without_biases(model) == 42_004_074
     assert without_biases(model, leave_out="auxiliary") == 39_638_869
-    check_torchvision_names(model)
     last = [model.get_layer("resnet50").get_layer(f"conv5_block{i}_2_conv") for i in (1, 2, 3)]
     assert [layer.dilation_rate for layer in last] == [(2, 2), (4, 4), (8, 8)]
 
@@ -356,28 +352,6 @@ def test_a_resnet_by_name_has_a_multi_grid(build, backbone, arguments, expected,
     with pytest.raises(StopIteration) as asked:
         build(3, backbone, **arguments)
     assert asked.value.value == expected
-
-
-def check_torchvision_names(model):
-    """Renamed and transposed, our weights have exactly torchvision's names and shapes."""
-    table = Path(__file__).parent / "data" / "torchvision_deeplabv3_resnet50.csv"
-    with table.open() as file:
-        theirs = {row["name"]: row["shape"] for row in csv.DictReader(file)}
-    ours = {}
-    for weight in model.weights:
-        name = torchvision_name(weight.path)
-        shape = weight.shape
-        if len(shape) == 4:
-            shape = [shape[axis] for axis in (3, 2, 0, 1)]
-        if name is not None:
-            assert name not in ours
-            ours[name] = "x".join(str(size) for size in shape)
-    assert ours == theirs
-
-
-def test_a_weight_unknown_to_torchvision_is_refused():
-    with pytest.raises(ValueError, match="path='fc6/kernel' is no weight of a DeepLab v3"):
-        torchvision_name("fc6/kernel")
 
 
 def test_auxiliary_heads_have_the_parameters_of_torchvision_fcn(zeros):

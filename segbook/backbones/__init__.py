@@ -19,6 +19,7 @@ from segbook.backbones.efficientnet_lite import (
 )
 from segbook.backbones.imagenet import imagenet_class_names
 from segbook.backbones.preprocessing import CaffePreprocessing
+from segbook.backbones.resnet import resnet50_v1_5, resnet101_v1_5, resnet_v1_5
 from segbook.backbones.small import small_encoder
 from segbook.backbones.vgg import VGG16_DEPTHS, vgg, vgg16
 
@@ -34,7 +35,10 @@ __all__ = [
     "imagenet_class_names",
     "mobilenet_v2",
     "resnet50",
+    "resnet50_v1_5",
     "resnet101",
+    "resnet101_v1_5",
+    "resnet_v1_5",
     "small_encoder",
     "vgg",
     "vgg16",

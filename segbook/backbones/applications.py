@@ -8,7 +8,7 @@ places (DeepLab, Chen et al., 2015, section 3.1).
 import keras
 
 from segbook.backbones import dilation, preprocessing
-from segbook.backbones.arguments import check_channels, check_output_stride
+from segbook.backbones.arguments import check_channels, check_multi_grid, check_output_stride
 
 
 def resnet50(input_shape=(None, None, 3), *, weights=None, output_stride=32, multi_grid=(1, 1, 1)):
@@ -55,10 +55,7 @@ def resnet101(input_shape=(None, None, 3), *, weights=None, output_stride=32, mu
 
 def _resnet(name, depths, input_shape, weights, output_stride, multi_grid):
     check_output_stride(output_stride, (32, 16, 8), name.lower())
-    if len(multi_grid) != 3 or any(factor < 1 for factor in multi_grid):
-        raise ValueError(
-            f"multi_grid={multi_grid!r} must be three factors, 1 or more, such as (1, 2, 4)."
-        )
+    check_multi_grid(multi_grid, depths[-1])
     changes = dilation.resnet(output_stride, depths, multi_grid)
     outputs = ["conv1_relu", *(f"conv{i + 2}_block{n}_out" for i, n in enumerate(depths))]
     return _encoder(name, input_shape, weights, outputs, preprocessing.caffe, changes)

@@ -25,6 +25,23 @@ def check_output_stride(output_stride, allowed, name):
         )
 
 
+def check_multi_grid(multi_grid, blocks):
+    """Raise unless `multi_grid` has a factor for each block of the last stage.
+
+    Args:
+        multi_grid: Factors on the dilation.
+        blocks: Number of blocks.
+
+    Raises:
+        ValueError: If it has another number of factors, or one is less than 1.
+    """
+    if len(multi_grid) != blocks or any(factor < 1 for factor in multi_grid):
+        raise ValueError(
+            f"multi_grid={multi_grid!r} must be {blocks} factors, 1 or more, one a block of the "
+            "last stage, such as (1, 2, 4)."
+        )
+
+
 def check_channels(input_shape, weights, name):
     """Raise when weights are asked for pictures that do not have three channels.
 

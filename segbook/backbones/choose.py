@@ -13,12 +13,15 @@ from segbook.backbones.applications import (
     xception,
 )
 from segbook.backbones.efficientnet_lite import efficientnet_lite0
+from segbook.backbones.resnet import resnet50_v1_5, resnet101_v1_5
 from segbook.backbones.vgg import vgg16
 
 BUILDERS = {
     "vgg16": vgg16,
     "resnet50": resnet50,
     "resnet101": resnet101,
+    "resnet50_v1_5": resnet50_v1_5,
+    "resnet101_v1_5": resnet101_v1_5,
     "mobilenet_v2": mobilenet_v2,
     "xception": xception,
     "efficientnet_b0": efficientnet_b0,

@@ -4,6 +4,7 @@ from segbook.models.ccnet import ccnet
 from segbook.models.danet import danet
 from segbook.models.deeplab import deeplab_v1, deeplab_v2, deeplab_v3, deeplab_v3plus
 from segbook.models.fcn import fcn
+from segbook.models.fcn_resnet import fcn_resnet
 from segbook.models.ocrnet import ocrnet
 from segbook.models.pspnet import pspnet
 from segbook.models.segnet import segnet
@@ -17,6 +18,7 @@ __all__ = [
     "deeplab_v3",
     "deeplab_v3plus",
     "fcn",
+    "fcn_resnet",
     "ocrnet",
     "pspnet",
     "segnet",

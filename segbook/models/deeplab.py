@@ -129,8 +129,8 @@ def deeplab_v3(
     small_encoder(output_stride=16), width=48)`, 0.80 million.
 
     Deviations, all torchvision's: a 3x3 convolution between the pyramid and the scores, dropout of
-    0.5 where the authors' code has 0.1, and the auxiliary head. `segbook.models.torchvision` maps
-    the names of the weights to torchvision's.
+    0.5 where the authors' code has 0.1, and the auxiliary head. `segbook.torchvision`
+    loads torchvision's weights.
 
     Args:
         num_classes: Number of classes.

@@ -56,12 +56,12 @@ def multi_grid_option(backbone, multi_grid):
     Raises:
         ValueError: If factors are given for another backbone.
     """
-    if backbone in ("resnet50", "resnet101"):
+    if isinstance(backbone, str) and backbone.startswith("resnet"):
         return {"multi_grid": (1, 2, 4) if multi_grid is None else multi_grid}
     if multi_grid is not None:
         raise ValueError(
-            f"multi_grid={multi_grid!r} is for backbone='resnet50' or 'resnet101'; with another "
-            "backbone leave multi_grid=None."
+            f"multi_grid={multi_grid!r} is for a ResNet given by name, such as backbone='resnet50'; "
+            "with another backbone leave multi_grid=None."
         )
     return {}
 
