@@ -32,12 +32,20 @@ class ReceptiveField:
     """What one place of a layer sees of the picture.
 
     Args:
-        size: Height and width, in pixels.
-        stride: Distance between two neighbouring places' fields, in pixels.
+        height: In pixels.
+        width: In pixels.
+        stride: Distance between two neighbouring places' fields, in pixels; the larger one where
+            those along height and width differ.
     """
 
-    size: int
+    height: int
+    width: int
     stride: int
+
+    @property
+    def size(self) -> int:
+        """The longer side, in pixels."""
+        return max(self.height, self.width)
 
 
 class _Probe(keras.Operation):
@@ -110,7 +118,7 @@ def cost(model, size):
     return Cost(model.count_params(), multiply_adds, activations)
 
 
-_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2, "int32": 4}
+_BYTES = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2, "int64": 8, "int32": 4}
 
 _FREE = (
     layers.BatchNormalization,
@@ -160,10 +168,12 @@ def receptive_field(model, layer=None):
     fields = {}
 
     def visit(step, args, outputs):
-        known = [getattr(x, "field", ReceptiveField(1, 1)) for x in keras.tree.flatten(args)]
+        # Size and stride along each of the two axes.
+        known = [getattr(x, "field", ((1, 1), (1, 1))) for x in keras.tree.flatten(args)]
         # A name in place of a field says which layer ended the fixed fields.
         endings = [field for field in known if isinstance(field, str)]
-        field = endings[0] if endings else _extend(max(known, key=lambda x: x.size), step)
+        widest = None if endings else [max(axis) for axis in zip(*known, strict=True)]
+        field = endings[0] if endings else _extend(widest, step)
         for output in keras.tree.flatten(outputs):
             output.field = field
         fields[step.name] = field
@@ -178,25 +188,26 @@ def receptive_field(model, layer=None):
             f"layer={name!r} has no fixed receptive field, since {field!r} comes before it. Choose "
             "a layer before that one, or measure with effective_receptive_field."
         )
-    return field
+    (height, down), (width, across) = field
+    return ReceptiveField(height, width, max(down, across))
 
 
 def _extend(field, layer):
-    """Return the field after a layer, or the layer's name when there is none."""
-    stride, dilation = 1, 1
+    """Return (size, stride) along each axis after a layer, or its name when there is no field."""
     if hasattr(layer, "window"):
-        kernel, stride, dilation = layer.window
+        windows = [layer.window] * 2
     elif isinstance(layer, layers.Conv2D | layers.DepthwiseConv2D | layers.SeparableConv2D):
-        kernel, stride, dilation = layer.kernel_size[0], layer.strides[0], layer.dilation_rate[0]
+        windows = zip(layer.kernel_size, layer.strides, layer.dilation_rate, strict=True)
     elif isinstance(layer, layers.MaxPooling2D | layers.AveragePooling2D):
-        kernel, stride = layer.pool_size[0], layer.strides[0]
+        windows = zip(layer.pool_size, layer.strides, (1, 1), strict=True)
     elif isinstance(layer, _POINTWISE):
         return field
     else:
         return layer.name
-    return ReceptiveField(
-        field.size + (kernel - 1) * dilation * field.stride, field.stride * stride
-    )
+    return [
+        (size + (kernel - 1) * dilation * step, step * stride)
+        for (size, step), (kernel, stride, dilation) in zip(field, windows, strict=True)
+    ]
 
 
 _POINTWISE = (

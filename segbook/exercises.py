@@ -95,12 +95,13 @@ def _to_numpy(name, value):
     assert not isinstance(value, keras.KerasTensor), (
         f"your {name} is symbolic, it has no values yet: call the model on an array"
     )
-    if keras.ops.is_tensor(value):
-        return keras.ops.convert_to_numpy(value)
     try:
-        array = np.asarray(value)
+        tensor = keras.ops.is_tensor(value)
+        array = keras.ops.convert_to_numpy(value) if tensor else np.asarray(value)
     except ValueError:
         raise AssertionError(f"your {name} has rows of different lengths") from None
+    if array.dtype.name == "bfloat16":  # which NumPy itself does not know
+        array = array.astype("float32")
     assert array.dtype.kind in KINDS, (
         f"your {name} is of type {type(value).__name__}, expected numbers"
     )

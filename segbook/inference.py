@@ -1,5 +1,7 @@
 """Predict large pictures tile by tile, with the logits that they would have at once."""
 
+import math
+
 import numpy as np
 
 
@@ -13,12 +15,15 @@ def predict_tiled(model, picture, tile, margin, stride):
     stride `2**d` and needs the margin `6 * 2**d`. No margin suffices for a model that pools over
     the whole picture.
 
-    Only one tile at a time goes through the model; the logits of the whole picture are kept.
+    Only one tile at a time goes through the model; the logits of the whole picture are kept. All
+    tiles have one size, so that the model is compiled once: up to `stride - 1` pixels less than
+    `tile` where a side of the picture is no multiple of `stride`.
 
     Args:
-        model: A model from pictures `(n, h, w, channels)` to logits `(n, h, w, C)`, for any size.
+        model: A model from pictures `(n, h, w, channels)` to logits `(n, h, w, C)`, for any size;
+            of several outputs the first counts.
         picture: float array `(height, width, channels)` in [0, 1].
-        tile: Height and width of a tile, in pixels.
+        tile: Largest height and width of a tile, in pixels.
         margin: Width of what is thrown away, in pixels; a multiple of `stride`.
         stride: Output stride of the model's coarsest features: tiles start at multiples of it.
 
@@ -29,13 +34,13 @@ def predict_tiled(model, picture, tile, margin, stride):
         ValueError: If an argument does not fit, or if the logits have another size than the tile.
     """
     _check_picture(picture)
-    step = tile - 2 * margin
-    if stride < 1 or margin < 0 or margin % stride or step < 1 or step % stride:
+    inner = tile - 2 * margin
+    if stride < 1 or margin < 0 or margin % stride or inner < 1 or inner % stride:
         raise ValueError(
             f"tile={tile}, margin={margin}, stride={stride}: margin and tile - 2 * margin must be "
             "multiples of stride, and tile larger than two margins."
         )
-    rows, columns = (_spans(length, tile, step) for length in picture.shape[:2])
+    rows, columns = (_spans(length, tile, margin, stride) for length in picture.shape[:2])
     result = None
     for top, bottom in rows:
         for left, right in columns:
@@ -98,16 +103,22 @@ def overlap_tile(model, picture, tile, stride):
     return result[:height, :width]
 
 
-def _spans(length, tile, step):
+def _spans(length, tile, margin, stride):
     """List where tiles start and end along an axis; the last ends with the picture."""
-    starts = [0]
-    while starts[-1] + tile < length:
-        starts.append(starts[-1] + step)
-    return [(start, min(start + tile, length)) for start in starts]
+    if length <= tile:
+        return [(0, length)]
+    # The last of tiles this long starts at a multiple of the stride.
+    size = tile - (tile - length) % stride
+    step = (size - 2 * margin) // stride * stride
+    if step == 0:  # such tiles are too short: only the last one is
+        size, step = tile, stride
+    last = math.ceil((length - size) / stride) * stride
+    return [(start, min(start + size, length)) for start in [*range(0, last, step), last]]
 
 
 def _predict(model, tile):
-    return model.predict_on_batch(tile[None])[0]
+    logits = model.predict_on_batch(tile[None])
+    return (logits[0] if isinstance(logits, list | tuple) else logits)[0]
 
 
 def _check_picture(picture):

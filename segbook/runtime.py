@@ -1,7 +1,6 @@
 """Quiet start-up, seeds, and the device in use."""
 
 import contextlib
-import logging
 import os
 import sys
 import tempfile
@@ -10,6 +9,9 @@ import tempfile
 @contextlib.contextmanager
 def _stderr_of_native_code_held_back():
     """Hold back what C++ code writes to stderr; show it after all if the block fails."""
+    if sys.stderr is None:  # a daemon, or pythonw
+        yield
+        return
     sys.stderr.flush()
     original = os.dup(2)
     try:
@@ -38,19 +40,15 @@ def import_keras_quietly() -> None:
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with _stderr_of_native_code_held_back():
-        import keras
-
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        # It warns, for example, of every new size of input that it compiles for.
-        tf.get_logger().setLevel(logging.ERROR)
+        import keras  # noqa: F401
 
 
 def start(seed: int = 0) -> str:
     """Seed every random generator and say which device Keras computes on.
 
-    On a GPU, TensorFlow is told to take memory as it needs it rather than all at once.
+    On a GPU, TensorFlow is told to take memory as it needs it rather than all at once. Its advice
+    against compiling again, which is meant for functions of your own, is left out where Keras
+    compiles for another model or size of input.
 
     Args:
         seed: The seed of Python, NumPy and the Keras backend.
@@ -64,8 +62,17 @@ def start(seed: int = 0) -> str:
 
     keras.utils.set_random_seed(seed)
     backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        tf.get_logger().addFilter(_is_no_advice_to_keras)
     gpus = gpu_count()
     if gpus:
         return f"{backend} on {gpus} GPU{'s' if gpus > 1 else ''}"
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return f"{backend} on {cores} CPU core{'s' if cores > 1 else ''}"
+
+
+def _is_no_advice_to_keras(record):
+    message = record.getMessage()
+    return not ("TensorFlowTrainer" in message and "triggered tf.function retracing" in message)

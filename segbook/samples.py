@@ -7,9 +7,9 @@ import numpy as np
 VOID = 255
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Task:
-    """The classes of a segmentation problem.
+    """The classes of a segmentation problem; equal where all three are.
 
     Args:
         class_names: One name a class; a class's id is its position.
@@ -26,8 +26,18 @@ class Task:
         """The number of classes, void not counted."""
         return len(self.class_names)
 
+    def __eq__(self, other):
+        return (
+            isinstance(other, Task)
+            and (self.class_names, self.void) == (other.class_names, other.void)
+            and np.array_equal(self.palette, other.palette)
+        )
 
-@dataclass(frozen=True)
+    def __hash__(self):
+        return hash((self.class_names, self.void))
+
+
+@dataclass(frozen=True, eq=False)
 class Samples:
     """Pictures with their masks.
 

@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-from keras import ops
 from scipy import ndimage
 
 from segbook import augment
@@ -12,10 +11,6 @@ def batch(count=5, height=12, width=17, seed=0):
     rng = RNG(seed)
     images = rng.random((count, height, width, 3), np.float32)
     return images, rng.integers(0, 4, (count, height, width), np.int32)
-
-
-def arrays(*tensors):
-    return tuple(ops.convert_to_numpy(tensor) for tensor in tensors)
 
 
 def matrices(old, new=None, count=1, **changes):
@@ -56,7 +51,7 @@ def test_resample_equals_its_definition(size):
         mirrored=rng.random(5) < 0.5,
         shift=rng.uniform(-3, 3, (5, 2)),
     )
-    warped, labels = arrays(*augment.resample(images, masks, changes, size))
+    warped, labels = augment.resample(images, masks, changes, size)
     for i in range(5):
         expected, expected_labels = looked_up(images[i], masks[i], changes[i], size)
         np.testing.assert_allclose(warped[i], expected, atol=1e-4)
@@ -66,7 +61,7 @@ def test_resample_equals_its_definition(size):
 def test_resample_equals_scipy_inside():
     images, masks = batch(count=1, height=20, width=20)
     matrix = matrices((20, 20), scale=1.4, angle=0.5)[0]
-    warped, _ = arrays(*augment.resample(images, masks, matrix[None]))
+    warped, _ = augment.resample(images, masks, matrix[None])
     swap = matrix[::-1, [1, 0, 2]].astype(float)  # scipy counts (row, column)
     for channel in range(3):
         expected = ndimage.affine_transform(
@@ -83,7 +78,7 @@ def test_identity_gives_the_input_back_to_the_bit():
         augment.chain(),
         augment.chain(augment.warp(mirror=0), augment.photometric()),
     ):
-        same, same_masks = arrays(*change(images, masks, RNG(0)))
+        same, same_masks = change(images, masks, RNG(0))
         np.testing.assert_array_equal(same, images)
         np.testing.assert_array_equal(same_masks, masks)
         assert (same.dtype, same_masks.dtype) == (images.dtype, masks.dtype)
@@ -104,9 +99,8 @@ def test_whole_number_changes_only_move_values(changes, expected):
     images, masks = batch(height=12, width=12)
     changes = dict(changes)
     size = changes.pop("size", (12, 12))
-    warped, labels = arrays(
-        *augment.resample(images, masks, matrices((12, 12), size, 5, **changes), size)
-    )
+    moves = matrices((12, 12), size, 5, **changes)
+    warped, labels = augment.resample(images, masks, moves, size)
     np.testing.assert_allclose(warped, expected(images), atol=1e-5)
     np.testing.assert_array_equal(labels, expected(masks))
 
@@ -119,7 +113,7 @@ def test_an_impulse_lands_in_the_same_place_in_picture_and_mask(seed):
     images[0, 28:37, 30:39] = 1
     masks[0, 28:37, 30:39] = 1
     change = augment.warp(scale=(0.9, 2), rotate=30, shear=15, translate=0.05)
-    warped, labels = arrays(*change(images, masks, RNG(seed)))
+    warped, labels = change(images, masks, RNG(seed))
     places = np.mgrid[:64, :64]
     light = (places * warped[0, ..., 0]).sum((1, 2)) / warped[0, ..., 0].sum()
     label = (places * (labels[0] == 1)).sum((1, 2)) / (labels[0] == 1).sum()
@@ -131,48 +125,51 @@ def test_no_label_that_was_not_there_but_void():
     images, masks = batch(count=8, height=30, width=30)
     masks = masks * 20  # far apart: an average of two labels would be a new number
     change = augment.warp(scale=(0.4, 2), rotate=45, shear=20, translate=0.2)
-    _, labels = arrays(*change(images, masks, RNG(0)))
+    _, labels = change(images, masks, RNG(0))
     assert set(np.unique(labels)) == {0, 20, 40, 60, 255}
 
 
-def test_outside_is_void_in_the_mask_and_black_in_the_picture():
+@pytest.mark.parametrize("void", [255, 77])
+def test_outside_is_void_in_the_mask_and_black_in_the_picture(void):
     images, masks = batch(height=30, width=30)
     images = images * 0.5 + 0.5
-    change = augment.warp(scale=(0.5, 0.5))
-    warped, labels = arrays(*change(images, masks, RNG(0)))
-    np.testing.assert_array_equal(labels == 255, (warped == 0).all(-1))
-    assert np.mean(labels == 255) == pytest.approx(0.75, abs=0.02)
+    change = augment.warp(scale=(0.5, 0.5), void=void)
+    warped, labels = change(images, masks, RNG(0))
+    np.testing.assert_array_equal(labels == void, (warped == 0).all(-1))
+    assert np.mean(labels == void) == pytest.approx(0.75, abs=0.02)
 
 
 def test_scaled_pictures_lie_anywhere():
     """Where a picture is smaller than the result it is not always in the middle."""
     images, masks = batch(count=40, height=30, width=30)
-    _, labels = arrays(*augment.warp(scale=(0.5, 0.5))(images, masks, RNG(0)))
+    _, labels = augment.warp(scale=(0.5, 0.5))(images, masks, RNG(0))
     first_row = (labels != 255).any(2).argmax(1)
     assert first_row.min() <= 1
     assert first_row.max() >= 14
 
 
 @pytest.mark.parametrize("size", [(16, 20), (12, 17)])
-def test_pad_is_void(size):
+@pytest.mark.parametrize("void", [255, 9])
+def test_pad_is_void(size, void):
     images, masks = batch()
-    padded, labels = arrays(*augment.pad(images, masks, size))
+    padded, labels = augment.pad(size, void=void)(images, masks, RNG(0))
     assert padded.shape == (5, *size, 3)
     np.testing.assert_array_equal(padded[:, :12, :17], images)
+    assert padded.sum() == pytest.approx(images.sum())
     np.testing.assert_array_equal(labels[:, :12, :17], masks)
-    labels[:, :12, :17] = 255
-    assert (labels == 255).all()
+    labels[:, :12, :17] = void
+    assert (labels == void).all()
 
 
 def test_pad_refuses_a_smaller_size():
     with pytest.raises(ValueError, match=r"size=\(12, 16\) must be at least \(12, 17\)"):
-        augment.pad(*batch(), (12, 16))
+        augment.pad((12, 16))(*batch(), RNG(0))
 
 
 def only(**limits):
     images, masks = batch()
     images = images * 0.4 + 0.3  # far enough from 0 and 1 that nothing is clipped
-    changed, labels = arrays(*augment.photometric(**limits)(images, masks, RNG(0)))
+    changed, labels = augment.photometric(**limits)(images, masks, RNG(0))
     np.testing.assert_array_equal(labels, masks)
     assert not np.array_equal(changed, images)
     return images, changed
@@ -216,14 +213,26 @@ def test_noise_has_mean_0():
     assert 0 < difference.std((1, 2, 3)).max() <= 0.055
 
 
-def test_blur_equals_scipy():
-    images, masks = batch(count=1)
-    changed, _ = arrays(*augment.photometric(blur=1.5)(images, masks, RNG(3)))
-    sigma = RNG(3).uniform(0, 1.5)
-    expected = ndimage.gaussian_filter(
-        images[0].astype(float), (sigma, sigma, 0), mode="nearest", radius=(5, 5, 0)
-    )
-    np.testing.assert_allclose(changed[0], expected, atol=1e-5)
+def blurred(image, sigma, radius):
+    """The definition of a Gaussian blur cut off at a radius, pixels at the edge repeated."""
+    taps = np.arange(-radius, radius + 1)
+    weights = np.exp(-0.5 * (taps / sigma) ** 2)
+    weights /= weights.sum()
+    for axis in (0, 1):
+        widths = [(radius, radius) if a == axis else (0, 0) for a in range(3)]
+        padded = np.pad(image, widths, mode="edge")
+        places = np.arange(image.shape[axis])
+        image = sum(weight * padded.take(places + k, axis) for k, weight in enumerate(weights))
+    return image
+
+
+def test_blur_equals_its_definition():
+    images, masks = batch(count=3)
+    changed, _ = augment.photometric(blur=1.5)(images, masks, RNG(3))
+    sigmas = RNG(3).uniform(0, 1.5, 3)
+    assert np.ptp(sigmas) > 0.3
+    for image, result, sigma in zip(images.astype(float), changed, sigmas, strict=True):
+        np.testing.assert_allclose(result, blurred(image, sigma, 5), atol=1e-6)
 
 
 def test_pictures_stay_in_0_to_1():
@@ -231,7 +240,7 @@ def test_pictures_stay_in_0_to_1():
     strong = augment.photometric(
         brightness=0.5, contrast=0.9, saturation=0.9, gamma=1, noise=0.5, blur=2
     )
-    changed, _ = arrays(*strong(images, masks, RNG(0)))
+    changed, _ = strong(images, masks, RNG(0))
     assert 0 <= changed.min() <= changed.max() <= 1
     assert np.isfinite(changed).all()
 
@@ -239,7 +248,7 @@ def test_pictures_stay_in_0_to_1():
 def test_the_rng_decides():
     pair = batch()
     change = augment.chain(augment.warp(scale=(0.5, 2)), augment.photometric(brightness=0.2))
-    one, same, other = (arrays(*change(*pair, RNG(seed))) for seed in (1, 1, 2))
+    one, same, other = (change(*pair, RNG(seed)) for seed in (1, 1, 2))
     for a, b, c in zip(one, same, other, strict=True):
         np.testing.assert_array_equal(a, b)
         assert not np.array_equal(a, c)
@@ -260,3 +269,63 @@ def test_the_rng_decides():
 def test_bad_arguments(make, arguments, message):
     with pytest.raises(ValueError, match=message):
         make(**arguments)
+
+
+MAKERS = [augment.chain, augment.flip, augment.pad, augment.photometric, augment.warp]
+
+
+@pytest.mark.parametrize("maker", MAKERS)
+def test_a_maker_is_not_an_augmentation(maker):
+    call = rf"augment=pipeline.{maker.__name__} must be called: augment=pipeline.{maker.__name__}\("
+    with pytest.raises(ValueError, match=call):
+        augment.chain(augment.flip(), maker)
+
+
+def test_the_call_that_the_error_shows_is_right():
+    for call in augment.CALLS.values():
+        words = {"pipeline": augment, "size": (12, 17)}
+        made = eval("pipeline." + call.replace(", ...", ""), words)
+        augment.check_augmentation(made)
+        assert made(*batch(), RNG(0))[0].shape == (5, 12, 17, 3)
+
+
+@pytest.mark.parametrize("given", [None, "flip", 3])
+def test_what_cannot_be_called_is_no_augmentation(given):
+    with pytest.raises(ValueError, match=rf"augment='?{given}'? must be a function"):
+        augment.chain(given)
+
+
+@pytest.mark.parametrize("probability", [0.0, 1.0])
+def test_warp_mirrors_as_often_as_asked(probability):
+    images, masks = batch()
+    mirrored, labels = augment.warp(mirror=probability)(images, masks, RNG(0))
+    step = -1 if probability else 1
+    np.testing.assert_allclose(mirrored, images[:, :, ::step], atol=1e-6)
+    np.testing.assert_array_equal(labels, masks[:, :, ::step])
+
+
+def test_augmentations_leave_their_input_alone():
+    images, masks = batch()
+    before = images.copy(), masks.copy()
+    change = augment.chain(
+        augment.flip(),
+        augment.photometric(brightness=0.2, contrast=0.2, saturation=0.2, noise=0.1, blur=1),
+        augment.warp(rotate=20),
+    )
+    change(images, masks, RNG(0))
+    np.testing.assert_array_equal(images, before[0])
+    np.testing.assert_array_equal(masks, before[1])
+
+
+@pytest.mark.parametrize("image_type", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("mask_type", ["uint8", "int32", "int64"])
+def test_dtypes_stay(image_type, mask_type):
+    images, masks = batch()
+    change = augment.chain(
+        augment.flip(),
+        augment.pad((15, 18)),
+        augment.warp(),
+        augment.photometric(gamma=0.2, blur=1),
+    )
+    images, masks = change(images.astype(image_type), masks.astype(mask_type), RNG(0))
+    assert (images.dtype, masks.dtype) == (image_type, mask_type)

@@ -86,10 +86,10 @@ def test_the_model_is_left_as_it_was():
 @pytest.mark.parametrize(
     ("layer", "expected"),
     [
-        ("block1_conv2", ReceptiveField(5, 1)),
-        ("block5_conv3", ReceptiveField(196, 16)),  # published for VGG-16
-        ("block5_pool", ReceptiveField(212, 32)),
-        (None, ReceptiveField(212, 32)),
+        ("block1_conv2", ReceptiveField(5, 5, 1)),
+        ("block5_conv3", ReceptiveField(196, 196, 16)),  # published for VGG-16
+        ("block5_pool", ReceptiveField(212, 212, 32)),
+        (None, ReceptiveField(212, 212, 32)),
     ],
 )
 def test_receptive_field_of_vgg16(layer, expected):
@@ -101,14 +101,46 @@ def test_receptive_field_takes_the_widest_path_and_enters_models():
     inner = keras.Sequential([keras.Input((None, None, 3)), layers.Conv2D(3, 3, padding="same")])
     wide = layers.Conv2D(3, 3, dilation_rate=4, padding="same")(inner(x))
     model = keras.Model(x, layers.Add(name="sum")([wide, layers.Conv2D(3, 1)(x)]))
-    assert receptive_field(model, "sum") == ReceptiveField(11, 1)
+    assert receptive_field(model, "sum") == ReceptiveField(11, 11, 1)
 
 
 def test_receptive_field_of_a_sequential_model_of_fixed_size():
     model = keras.Sequential(
         [keras.Input((32, 32, 1)), layers.Conv2D(1, 3, strides=2), layers.MaxPooling2D(3, 2)]
     )
-    assert receptive_field(model) == ReceptiveField(7, 4)
+    assert receptive_field(model) == ReceptiveField(7, 7, 4)
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    [
+        ([layers.Conv2D(1, (1, 7))], ReceptiveField(1, 7, 1)),
+        ([layers.Conv2D(1, (1, 7)), layers.Conv2D(1, (7, 1))], ReceptiveField(7, 7, 1)),
+        ([layers.Conv2D(1, (3, 5), strides=(2, 1)), layers.Conv2D(1, 3)], ReceptiveField(7, 7, 2)),
+        ([layers.DepthwiseConv2D((5, 3)), layers.MaxPooling2D((1, 2))], ReceptiveField(5, 4, 2)),
+        ([layers.Conv2D(1, 3, dilation_rate=(1, 4))], ReceptiveField(3, 9, 1)),
+    ],
+    ids=["row", "row and column", "stride", "pooling", "dilation"],
+)
+def test_receptive_field_of_kernels_that_are_not_square(steps, expected):
+    field = receptive_field(keras.Sequential([keras.Input((32, 32, 2)), *steps]))
+    assert field == expected
+    assert field.size == max(field.height, field.width)
+
+
+def test_the_widest_path_counts_along_each_axis():
+    x = keras.Input((None, None, 3))
+    wide = layers.Conv2D(3, (1, 7), padding="same")(x)
+    tall = layers.Conv2D(3, (5, 1), padding="same")(x)
+    model = keras.Model(x, layers.Add()([wide, tall]))
+    assert receptive_field(model) == ReceptiveField(5, 7, 1)
+
+
+def test_double_precision():
+    x = keras.Input((None, None, 3), dtype="float64")
+    model = keras.Model(x, layers.Conv2D(4, 3, padding="same", dtype="float64")(x))
+    assert cost(model, 8).activation_bytes == 8 * 8 * 4 * 8
+    assert receptive_field(model) == ReceptiveField(3, 3, 1)
 
 
 @pytest.mark.parametrize(

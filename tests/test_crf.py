@@ -75,6 +75,23 @@ def test_equals_a_loop_over_all_pairs(weights, iterations):
     np.testing.assert_allclose(refined, expected, atol=1e-5)
 
 
+def test_the_defaults_are_those_of_the_docstring():
+    picture, probabilities = problem()
+    expected = mean_field(
+        picture,
+        probabilities,
+        appearance_weight=4.0,
+        position_width=10.0,
+        color_width=0.05,
+        smoothness_weight=1.0,
+        smoothness_width=1.0,
+        iterations=5,
+    )
+    np.testing.assert_array_equal(mean_field(picture, probabilities), expected)
+    longer = mean_field(picture, probabilities, iterations=6)
+    assert np.abs(longer - expected).max() > 1e-6  # so that the number of updates shows
+
+
 @pytest.mark.parametrize(
     "options", [{"iterations": 0}, {"appearance_weight": 0, "smoothness_weight": 0}]
 )

@@ -2,8 +2,8 @@ import json
 import os
 
 import numpy as np
+import processes
 import pytest
-from keras import ops
 from PIL import Image
 from scipy.io import savemat
 
@@ -227,9 +227,23 @@ def test_lazy_samples_equal_those_in_memory(camvid_root, tmp_path):
 
 def test_lazy_samples_make_the_same_batches(camvid_root):
     kinds = [datasets.camvid("train", root=camvid_root, lazy=lazy) for lazy in (False, True)]
-    for pair in zip(*(pipeline.Epochs(kind, 2, pipeline.flip) for kind in kinds), strict=True):
+    for pair in zip(*(pipeline.batches(kind, 2, pipeline.flip()) for kind in kinds), strict=True):
         for eager, lazy in zip(*pair, strict=True):
-            np.testing.assert_array_equal(*map(ops.convert_to_numpy, (eager, lazy)))
+            np.testing.assert_array_equal(eager, lazy)
+
+
+def test_lazy_samples_are_not_resized_before_they_are_used(camvid_root, monkeypatch):
+    made = []
+
+    def noted(method):
+        return lambda *arguments: made.append(1) or method(*arguments)
+
+    for name in ("picture", "mask"):
+        monkeypatch.setattr(reading.Frame, name, noted(getattr(reading.Frame, name)))
+    lazy = datasets.camvid("train", size=(4, 6), root=camvid_root, lazy=True)
+    assert made == []
+    assert (lazy.images[0].shape, lazy.masks[0].shape) == ((4, 6, 3), (4, 6))
+    assert len(made) == 2
 
 
 def test_lazy_samples_are_checked_at_once(camvid_root):
@@ -260,6 +274,55 @@ def test_the_cache_spares_the_files_and_notices_a_change(camvid_root, tmp_path, 
     monkeypatch.undo()
     save(camvid_root / "camvid" / "train" / "1.png", np.full((8, 12, 3), 255, np.uint8))
     assert (read().images[1] == 1).all()
+    assert len(list(cache.iterdir())) == 2
+
+
+def test_the_cache_knows_how_masks_were_decoded(tmp_path):
+    save(tmp_path / "images" / "a.png", np.zeros((1, 3, 3), np.uint8))
+    save(tmp_path / "masks" / "a.png", np.array([[0, 1, 2]], np.uint8))
+    folders = tmp_path / "images", tmp_path / "masks", ("x", "y")
+    for ids, expected in ((0, 1), [0, 1, 255]), ((1, 0), [1, 0, 255]), ((0, 1), [0, 1, 255]):
+        read = datasets.folder(*folders, ids=ids, void=(2,), cache=tmp_path / "cache")
+        assert read.masks.tolist() == [[expected]]
+
+
+FILL = """
+import threading, numpy as np
+from segbook import datasets
+root, cache = sys.argv[2:]
+expected = datasets.camvid("train", root=root)
+
+def fill():
+    for lazy in (True, False):
+        samples = datasets.camvid("train", root=root, cache=cache, lazy=lazy)
+        np.testing.assert_array_equal(np.asarray(samples.images), expected.images)
+        np.testing.assert_array_equal(np.asarray(samples.masks), expected.masks)
+    good.append(True)
+
+good, threads = [], [threading.Thread(target=fill) for _ in range(4)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(len(good))
+"""
+
+
+def test_threads_and_processes_fill_one_cache(tmp_path):
+    """In processes of their own: what a part of a file that is gone does to a reader is fatal."""
+    rng = np.random.default_rng(0)
+    for i in range(24):
+        save(
+            tmp_path / "camvid" / "train" / f"{i}.png", rng.integers(0, 256, (90, 120, 3), np.uint8)
+        )
+        save(
+            tmp_path / "camvid" / "trainannot" / f"{i}.png",
+            rng.integers(0, 12, (90, 120), np.uint8),
+        )
+    cache = tmp_path / "cache"
+    (cache / "x.part").mkdir(parents=True)  # another's
+    started = [processes.start(FILL, tmp_path, cache) for _ in range(2)]
+    assert processes.finish(*started) == ["4\n"] * 2
     assert len(list(cache.iterdir())) == 2
 
 
@@ -479,14 +542,16 @@ def test_coco_refuses_segments_that_the_list_has_not(coco_root):
 def test_fasseg_blends_are_void_or_nearest(tmp_path):
     skin, hair, background = (255, 255, 0), (127, 0, 0), (255, 0, 0)
     row = np.array([[skin, (250, 250, 4), (191, 127, 0), (130, 3, 1), hair, background]], np.uint8)
+    near, far = (255, 223, 0), (255, 222, 0)  # 32 and 33 from skin
+    row = np.concatenate([row, np.array([[near, far]], np.uint8)], axis=1)
     save(tmp_path / "fasseg" / "V2" / "Train_Labels" / "1.bmp", row)
     save(tmp_path / "fasseg" / "V2" / "Train_RGB" / "1.bmp", row)
     void = datasets.fasseg("train", root=tmp_path)
-    assert void.masks.tolist() == [[[1, 1, 255, 2, 2, 0]]]
+    assert void.masks.tolist() == [[[1, 1, 255, 2, 2, 0, 1, 255]]]
     nearest = datasets.fasseg("train", root=tmp_path, blends_are_void=False)
-    assert nearest.masks[0, 0, [0, 1, 3, 4, 5]].tolist() == [1, 1, 2, 2, 0]
+    assert nearest.masks[0, 0, [0, 1, 3, 4, 5, 6, 7]].tolist() == [1, 1, 2, 2, 0, 1, 1]
     assert nearest.masks[0, 0, 2] in (0, 1, 2)
-    assert datasets.fasseg_blends("train", root=tmp_path).tolist() == [1 / 6]
+    assert datasets.fasseg_blends("train", root=tmp_path).tolist() == [2 / 8]
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,9 @@ ONE_WRONG = np.where(np.arange(64).reshape(8, 8) == 21, 99, MASK)
         (PICTURE > 0.5, PICTURE > 0.5),
         (0.333333, 1 / 3),
         ([np.nan, 1.0], [np.nan, 1.0]),
+        (keras.ops.cast([0.5, -1.25], "bfloat16"), [0.5, -1.25]),
+        ([0.5, -1.25], keras.ops.cast([0.5, -1.25], "bfloat16")),
+        (keras.ops.cast([0.5, -1.25], "float16"), [0.5, -1.25]),
     ],
 )
 def test_check_array_passes(given, expected):
@@ -69,6 +72,8 @@ def test_check_array_passes(given, expected):
         (-PICTURE, PICTURE, "right with the opposite sign"),
         (np.roll(PICTURE, 1, 0), PICTURE, "right moved by -1 along axis 0 (off by one?)"),
         (np.roll(PICTURE, -1, 1), PICTURE, "right moved by +1 along axis 1 (off by one?)"),
+        (keras.ops.cast(PICTURE, "bfloat16"), PICTURE, "your value is wrong in"),
+        (keras.ops.cast(MASK, "bfloat16"), MASK, "holds floating-point numbers (float32), exp"),
         (0.25, 1 / 3, "your value is 0.25, expected 0.3333333"),
         (PICTURE + 1e-3, PICTURE, "is wrong in 60 of 60 places"),
     ],

@@ -1,5 +1,6 @@
 """Downloads from a server on this machine that is fine, slow, cut off, wrong or missing."""
 
+import dataclasses
 import hashlib
 import http.server
 import io
@@ -10,7 +11,9 @@ import tarfile
 import threading
 import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 
+import processes
 import pytest
 
 from segbook import datasets
@@ -58,6 +61,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         body = body[:sent]
         for i in range(0, len(body), 100_000):
             self.wfile.write(body[i : i + 100_000])
+            self.server.began.set()
             time.sleep(0.02 * slow)
         if hang:
             self.server.released.wait(10)
@@ -71,7 +75,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 def server():
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.files, server.requests = {"data.bin": CONTENT}, []
-        server.released = threading.Event()
+        server.released, server.began = threading.Event(), threading.Event()
         server.url = f"http://127.0.0.1:{server.server_port}"
         thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
         thread.start()
@@ -132,6 +136,46 @@ def test_a_wrong_file_in_place_is_not_overwritten(server, tmp_path):
     with pytest.raises(datasets.DownloadError, match=f"expected {MD5}; remove it"):
         get(server, tmp_path / "data.bin", "fine")
     assert (tmp_path / "data.bin").read_bytes() == b"something else"
+
+
+FETCH = """
+from segbook.datasets.disk.download import fetch
+print(fetch([sys.argv[2]], sys.argv[3], sys.argv[4]).stat().st_size)
+"""
+
+
+def test_several_processes_download_one_file_once(server, tmp_path):
+    url, target = f"{server.url}/slow/data.bin", tmp_path / "data.bin"
+    started = [processes.start(FETCH, url, target, MD5) for _ in range(3)]
+    assert processes.finish(*started) == [f"{len(CONTENT)}\n"] * 3
+    assert target.read_bytes() == CONTENT
+    assert len(server.requests) == 1
+    assert [file.name for file in tmp_path.iterdir()] == ["data.bin"]
+
+
+def test_a_killed_process_keeps_nobody_waiting(server, tmp_path):
+    url, target = f"{server.url}/hanging/data.bin", tmp_path / "data.bin"
+    process = processes.start(FETCH, url, target, MD5)
+    assert server.began.wait(30)
+    process.kill()
+    process.communicate()
+    assert get(server, target, "fine").read_bytes() == CONTENT
+    assert [file.name for file in tmp_path.iterdir()] == ["data.bin"]
+
+
+def test_threads_wait_for_each_other(server, tmp_path):
+    server.files["data.tgz"] = GOOD["tar"]
+    archive = fetch.Archive((f"{server.url}/slow/data.tgz",), None, ("top",))
+    with ThreadPoolExecutor(4) as pool:
+        done = [pool.submit(fetch.download, archive, tmp_path / "root") for _ in range(4)]
+    assert {each.result() for each in done} == {tmp_path / "root"}
+    assert len(server.requests) == 1
+    assert [path.name for path in (tmp_path / "root").iterdir()] == ["top"]
+
+
+def test_no_progress_without_stderr(server, tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.stderr", None)
+    assert get(server, tmp_path / "data.bin", "fine").read_bytes() == CONTENT
 
 
 @pytest.mark.parametrize("bad", ["missing", "wrong", "hanging", "login"])
@@ -273,6 +317,32 @@ def test_download_unpacks_once_and_removes_the_archive(server, tmp_path):
         assert fetch.download(archive, tmp_path / "root") == tmp_path / "root"
     assert [manner for manner, _ in server.requests].count("missing") == 1
     assert [path.name for path in (tmp_path / "root").iterdir()] == ["top"]
+
+
+def test_voc_2012_is_downloaded_beside_another_voc(server, tmp_path, monkeypatch):
+    lists = "VOCdevkit/VOC2012/ImageSets/Segmentation/train.txt"
+    server.files["voc.tar"] = tarred(
+        ("VOCdevkit", tarfile.DIRTYPE, ""),
+        (lists, tarfile.REGTYPE, b"2007_000032\n"),
+        ("VOCdevkit/VOC2007/other", tarfile.REGTYPE, b"not ours"),
+    )
+    voc = sys.modules["segbook.datasets.voc"]
+    assert voc.VOC_ARCHIVE.gives == ("VOCdevkit/VOC2012",)
+    monkeypatch.setattr(
+        voc,
+        "VOC_ARCHIVE",
+        dataclasses.replace(voc.VOC_ARCHIVE, urls=(f"{server.url}/fine/voc.tar",), md5=None),
+    )
+    older = tmp_path / "VOCdevkit" / "VOC2007" / "mine"
+    older.parent.mkdir(parents=True)
+    older.write_text("here before")
+    for _ in range(2):
+        datasets.download_voc(tmp_path)
+    assert len(server.requests) == 1
+    assert (tmp_path / lists).read_text() == "2007_000032\n"
+    assert [path.name for path in older.parent.iterdir()] == ["mine"]
+    with pytest.raises(datasets.DataError, match=r"2007_000032.jpg: missing, though the list"):
+        datasets.voc("train", root=tmp_path)
 
 
 def test_pets_are_downloaded_to_where_they_are_read(server, tmp_path, monkeypatch):

@@ -97,6 +97,47 @@ class Counting:
         return np.zeros((*x.shape[:3], 2), "float32")
 
 
+@pytest.mark.parametrize(
+    ("size", "tile", "margin", "stride", "expected"),
+    [
+        ((360, 480), 304, 48, 8, (304, 304)),
+        ((97, 133), 64, 24, 4, (61, 61)),  # a row and a column more than a multiple of the stride
+        ((98, 50), 64, 8, 4, (62, 50)),
+        ((101, 200), 16, 0, 1, (16, 16)),
+    ],
+)
+def test_all_tiles_have_one_size(size, tile, margin, stride, expected):
+    model = Counting()
+    predict_tiled(model, np.zeros((*size, 3), "float32"), tile, margin, stride)
+    assert set(model.sizes) == {expected}
+    # Between the margins, whole strides.
+    fewest = np.prod(
+        [
+            1 if n <= tile else np.ceil((n - t) / ((t - 2 * margin) // stride * stride)) + 1
+            for n, t in zip(size, expected, strict=True)
+        ]
+    )
+    assert len(model.sizes) == fewest
+
+
+def test_tiles_with_room_for_one_stride():
+    """The last ones are shorter where the picture is no multiple of the stride."""
+    model, x = small_unet(2), picture(97, 64)[0]
+    tiled = predict_tiled(model, x, tile=52, margin=24, stride=4)
+    np.testing.assert_allclose(tiled, whole(model, x), atol=EXACT)
+    counting = Counting()
+    predict_tiled(counting, x, tile=52, margin=24, stride=4)
+    assert set(counting.sizes) == {(52, 52), (49, 52)}
+
+
+def test_of_several_outputs_the_first_counts():
+    image = keras.Input((None, None, 3))
+    one, two = (keras.layers.Conv2D(2, 1)(image) for _ in range(2))
+    x = picture(20, 33)[0]
+    tiled = predict_tiled(keras.Model(image, [one, two]), x, tile=16, margin=4, stride=4)
+    np.testing.assert_allclose(tiled, whole(keras.Model(image, one), x), atol=EXACT)
+
+
 def test_no_tile_is_larger_than_asked_and_no_work_is_done_twice():
     model = Counting()
     predict_tiled(model, np.zeros((1000, 70, 3), "float32"), tile=64, margin=8, stride=8)

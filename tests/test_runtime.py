@@ -1,5 +1,6 @@
 """A quiet start, seeds, and the name of the device."""
 
+import logging
 import os
 import re
 import subprocess
@@ -33,6 +34,44 @@ def run_python(code, **environment):
 def test_import_and_training_write_nothing():
     done = run_python(TRAIN)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_import_without_stderr_and_without_touching_loggers():
+    """As a daemon starts, and pythonw on Windows."""
+    code = (
+        "import segbook, logging; logger = logging.getLogger('tensorflow'); "
+        "print(logger.filters, logger.isEnabledFor(logging.WARNING))"
+    )
+    done = subprocess.run(
+        ["sh", "-c", '"$@" 2>&-', "sh", sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert (done.returncode, done.stdout) == (0, "[] True\n")
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="TensorFlow's logger")
+def test_tensorflow_gives_its_advice_to_you_and_not_to_keras():
+    import tensorflow as tf
+
+    class Notes(logging.Handler):
+        def emit(self, record):
+            said.append(record.getMessage())
+
+    runtime.start()
+    said, notes = [], Notes()
+    tf.get_logger().addHandler(notes)
+    try:
+        for _ in range(8):
+            keras.Sequential([keras.layers.Flatten()]).predict(np.zeros((1, 2)), verbose=0)
+        assert said == []
+        grow = tf.function(lambda x: x + 1)
+        for i in range(8):
+            grow(i)
+    finally:
+        tf.get_logger().removeHandler(notes)
+    assert said
+    assert all("triggered tf.function retracing" in message for message in said)
 
 
 def test_a_failed_import_shows_what_was_held_back():

@@ -112,6 +112,13 @@ def test_streets_class_shares(scenes, name):
     assert present.mean() > 0.9
 
 
+@pytest.mark.parametrize("size", [(1820, 64), (64, 1200)])
+def test_streets_tall_and_wide(size):
+    samples = worlds.streets(1, size=size)
+    assert samples.masks.shape == (1, *size)
+    assert len(np.unique(samples.masks)) >= 6
+
+
 def test_streets_class_order(scenes):
     assert scenes.task.class_names == tuple(SHARES)
 

@@ -43,7 +43,7 @@ VOC_ARCHIVE = Archive(
         "https://pjreddie.com/media/files/VOCtrainval_11-May-2012.tar",
     ),
     md5="6cd6e144f989b92b3379bac3b3de84fd",  # as published by torchvision, and below
-    gives=("VOCdevkit",),
+    gives=("VOCdevkit/VOC2012",),
 )
 SBD_ARCHIVE = Archive(
     urls=(

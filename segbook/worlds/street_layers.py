@@ -99,7 +99,8 @@ def paint_skyline(canvas: Canvas, scene: Scene, drift: list[float]) -> None:
     up = scene.horizon - view.y
     grey = color(0.5, 0.47, 0.5) * (1 + 0.25 * tile[(offset + 30) & 255][block])
     view.paint((house - up) * view.unit, scene.air(0.006)(grey), BUILDING)
-    leaves = color(0.3, 0.42, 0.3) * (1 + 0.2 * tile[: len(view.y)][:, wrap(view.x * 300)[0]])
+    rows = np.arange(len(view.y))[:, None] & 255
+    leaves = color(0.3, 0.42, 0.3) * (1 + 0.2 * tile[rows, wrap(view.x * 300)])
     view.paint((wood - up) * view.unit, scene.air(0.008)(leaves), TREE)
 
 

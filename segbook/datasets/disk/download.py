@@ -19,6 +19,7 @@ from gzip import BadGzipFile
 from pathlib import Path, PurePosixPath
 
 from segbook.datasets.disk.errors import DataError
+from segbook.datasets.disk.lock import alone
 
 CHUNK = 1 << 18
 ATTEMPTS = 5  # without a new byte, for each mirror
@@ -38,7 +39,7 @@ class Archive:
     Args:
         urls: Where it lies; the first that works is used.
         md5: Its checksum, or None where none is published.
-        gives: The folders that it has at its top.
+        gives: The folders that are taken from it, as paths from its top.
     """
 
     urls: tuple[str, ...]
@@ -54,6 +55,8 @@ class Archive:
 def download(archive, folder):
     """Download an archive and unpack it into a folder; what is there already is left alone.
 
+    Where several processes or threads want the same archive, one fetches it and the others wait.
+
     Args:
         archive: `Archive`.
         folder: Where its folders go; made if need be.
@@ -65,11 +68,17 @@ def download(archive, folder):
         DownloadError: If no mirror gives the file, or it holds what it should not.
     """
     folder = Path(folder)
-    if all((folder / name).is_dir() for name in archive.gives):
-        return folder
-    file = fetch(archive.urls, folder / archive.name, archive.md5, by_hand([archive], folder))
-    extract(file, folder, archive.gives)
-    file.unlink()
+    target = folder / archive.name
+
+    def there():
+        return all((folder / name).is_dir() for name in archive.gives)
+
+    if not there():
+        with alone(target):
+            if not there():
+                _fetch(archive.urls, target, archive.md5, by_hand([archive], folder))
+                extract(target, folder, archive.gives)
+                target.unlink()
     return folder
 
 
@@ -97,6 +106,7 @@ def fetch(urls, target, md5=None, advice=""):
 
     Bytes arrive in a file beside the target whose name ends in `.part`. It gets the target's name
     when it is whole and its checksum is right, so that a killed download never looks complete.
+    Where several processes or threads want the same file, one fetches it and the others wait.
 
     Args:
         urls: Mirrors of one file, tried in turn.
@@ -112,12 +122,14 @@ def fetch(urls, target, md5=None, advice=""):
     """
     target = Path(target)
     if target.exists():
-        if md5 and checksum(target) != md5:
-            raise DownloadError(
-                f"{target}: MD5 {checksum(target)}, expected {md5}; remove it and try again"
-            )
-        return target
-    target.parent.mkdir(parents=True, exist_ok=True)
+        return _checked(target, md5)
+    with alone(target):
+        return _fetch(urls, target, md5, advice)
+
+
+def _fetch(urls, target, md5, advice):
+    if target.exists():
+        return _checked(target, md5)
     part = target.with_name(target.name + ".part")
     problems = []
     for url in urls:
@@ -147,7 +159,8 @@ def extract(file, folder, names):
     Args:
         file: Path of a tar file, compressed or not, or a zip file.
         folder: Where the archive's folders go.
-        names: The folders to expect at the top of the archive.
+        names: The folders to take from the archive, as paths from its top; one that is there
+            already is left alone.
 
     Raises:
         DownloadError: If an entry is a link or a device, or leads outside those folders, or the
@@ -164,6 +177,7 @@ def extract(file, folder, names):
                 raise DownloadError(f"{file}: no folder {name} in it")
         for name in names:
             if not (folder / name).exists():
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 os.replace(unfinished / name, folder / name)
     except (tarfile.TarError, zipfile.BadZipFile, BadGzipFile, EOFError, zlib.error) as error:
         raise DownloadError(f"{file}: not a readable archive ({error})") from error
@@ -175,6 +189,14 @@ def checksum(path):
     """Compute a file's MD5, hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "md5").hexdigest()
+
+
+def _checked(target, md5):
+    if md5 and checksum(target) != md5:
+        raise DownloadError(
+            f"{target}: MD5 {checksum(target)}, expected {md5}; remove it and try again"
+        )
+    return target
 
 
 def _fetch_all(url, part):
@@ -230,7 +252,7 @@ def _fetch_some(url, part, start):
 @contextlib.contextmanager
 def _progress(name, total):
     """Show how far a download is, on a terminal only."""
-    if not sys.stderr.isatty():
+    if sys.stderr is None or not sys.stderr.isatty():
         yield lambda received: None
         return
 
@@ -269,7 +291,8 @@ def _target(file, folder, name, names, plain):
     path = PurePosixPath(name)
     if path.name.startswith("._") or not path.parts:
         return None
-    inside = path.parts[0] in names and ".." not in path.parts and not set(name) & set("\\:\0")
+    tops = {PurePosixPath(name).parts[0] for name in names}
+    inside = path.parts[0] in tops and ".." not in path.parts and not set(name) & set("\\:\0")
     if not (plain and inside):
         trouble = "leads outside its folders" if plain else "is a link or a device"
         raise DownloadError(f"{file}: the entry {name!r} {trouble}; nothing was unpacked")

@@ -1,6 +1,5 @@
 """From pairs of files to `Samples`: decode, check, resize, keep in memory or on disk."""
 
-import contextlib
 import hashlib
 import json
 import os
@@ -15,6 +14,7 @@ import numpy as np
 from segbook.datasets.disk.decode import read_picture, upright_size
 from segbook.datasets.disk.errors import refuse
 from segbook.datasets.disk.lazy import Lazy
+from segbook.datasets.disk.lock import alone
 from segbook.datasets.disk.resize import Frame
 from segbook.samples import Samples, Task
 
@@ -72,7 +72,7 @@ def load(files, size=None, *, pad=False, lazy=False, cache=None):
             return _lazy(lambda i: _unit(pictures[i]), masks.__getitem__, shapes, files.task)
         return Samples(_unit(pictures), np.array(masks), files.task)
     if lazy:
-        _read_all(files, frame, lambda i, picture, mask: None)
+        _read_all(files, lambda i, picture, mask: None)  # decoded and checked, not resized
 
         def image(i):
             return _unit(frame.picture(_named(files.pairs[i][0], read_picture)))
@@ -85,10 +85,10 @@ def load(files, size=None, *, pad=False, lazy=False, cache=None):
     images, masks = np.empty(shapes[0], np.float32), np.empty(shapes[1], np.uint8)
 
     def store(i, picture, mask):
-        _unit(picture, out=images[i])
-        masks[i] = mask
+        _unit(frame.picture(picture), out=images[i])
+        masks[i] = frame.mask(mask)
 
-    _read_all(files, frame, store)
+    _read_all(files, store)
     return Samples(images, masks, files.task)
 
 
@@ -134,8 +134,8 @@ def _lazy(image, mask, shapes, task):
     )
 
 
-def _read_all(files, frame, store):
-    """Read every pair, on all cores, and refuse the data set if any is wrong."""
+def _read_all(files, store):
+    """Read every pair, on all cores, for `store(i, picture, mask)`; refuse all if any is wrong."""
 
     def read(i):
         picture_path, mask_path = files.pairs[i]
@@ -145,7 +145,7 @@ def _read_all(files, frame, store):
             _check_sizes(picture_path, mask_path, picture.shape[:2], mask.shape)
         except ValueError as error:
             return str(error)
-        store(i, frame.picture(picture), frame.mask(mask))
+        store(i, picture, mask)
         return None
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -167,15 +167,21 @@ def _cached(files, frame, shapes, cache):
     name = f"{files.what.lower().replace(' ', '-')}-{_text(frame.size)}-{_key(files, frame)}"
     folder = cache / name
     if not folder.exists():
-        unfinished = cache / f"{name}.{os.getpid()}.part"
-        unfinished.mkdir(parents=True, exist_ok=True)
-        try:
-            _write(files, frame, shapes, unfinished)
-            with contextlib.suppress(OSError):  # another process was faster
-                unfinished.rename(folder)
-        finally:
-            shutil.rmtree(unfinished, ignore_errors=True)
+        with alone(folder):
+            if not folder.exists():
+                _fill(folder, files, frame, shapes)
     return tuple(np.load(folder / name, mmap_mode="r") for name in CACHED)
+
+
+def _fill(folder, files, frame, shapes):
+    unfinished = folder.with_name(f"{folder.name}.part")
+    shutil.rmtree(unfinished, ignore_errors=True)  # of a process that was killed
+    unfinished.mkdir()
+    try:
+        _write(files, frame, shapes, unfinished)
+        unfinished.rename(folder)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _write(files, frame, shapes, folder):
@@ -185,9 +191,9 @@ def _write(files, frame, shapes, folder):
     )
 
     def store(i, picture, mask):
-        pictures[i], masks[i] = picture, mask
+        pictures[i], masks[i] = frame.picture(picture), frame.mask(mask)
 
-    _read_all(files, frame, store)
+    _read_all(files, store)
     pictures.flush()
     masks.flush()
 
