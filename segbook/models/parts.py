@@ -60,8 +60,8 @@ def multi_grid_option(backbone, multi_grid):
         return {"multi_grid": (1, 2, 4) if multi_grid is None else multi_grid}
     if multi_grid is not None:
         raise ValueError(
-            f"multi_grid={multi_grid!r} is for a ResNet given by name, such as backbone='resnet50'; "
-            "with another backbone leave multi_grid=None."
+            f"multi_grid={multi_grid!r} is for a ResNet by name, such as backbone='resnet50'; with "
+            "another backbone leave multi_grid=None."
         )
     return {}
 
