@@ -1,5 +1,8 @@
 """Checks of input, and errors that say what is wrong with it."""
 
+import math
+import operator
+
 import numpy as np
 
 from segbook.samples import VOID
@@ -101,30 +104,106 @@ def ids_text(ids, noun="label"):
     return f"{noun if len(ids) == 1 else noun + 's'} {text}"
 
 
-def check_mask_and_logits(y_true, y_pred, num_classes: int | None = None) -> None:
+def check_mask_and_logits(
+    y_true, y_pred, num_classes: int | None = None, *, overlapping: bool = False
+) -> None:
     """Refuse a mask and logits whose shapes do not belong together.
 
     Args:
-        y_true: The mask, `(n, h, w)`.
+        y_true: The mask, `(n, h, w)`; with `overlapping` also one mask a class, `(n, h, w, C)`.
         y_pred: The logits, `(n, h, w, C)`.
         num_classes: What C must be; None for any.
+        overlapping: Whether a mask may give each class a mask of its own.
 
     Raises:
         ValueError: If a rank is wrong, sizes differ, or C is not `num_classes`.
     """
     mask, logits = tuple(y_true.shape), tuple(y_pred.shape)
-    if len(mask) != 3:
-        raise ValueError(f"y_true of shape {mask} must be a mask (n, h, w).")
+    if len(mask) != 3 and not (overlapping and len(mask) == 4):
+        or_more = " or one mask a class (n, h, w, C)" if overlapping else ""
+        raise ValueError(f"y_true of shape {mask} must be a mask (n, h, w){or_more}.")
     if len(logits) != 4:
         raise ValueError(f"y_pred of shape {logits} must be logits (n, h, w, C).")
-    if any(a != b for a, b in zip(mask, logits[:3], strict=True) if None not in (a, b)):
+    if differ(mask, logits[: len(mask)]):
+        sizes = "n, h and w" if len(mask) == 3 else "n, h, w and C"
         raise ValueError(
-            f"y_true of shape {mask} and y_pred of shape {logits} must have the same n, h and w."
+            f"y_true of shape {mask} and y_pred of shape {logits} must have the same {sizes}."
         )
     if num_classes is not None and logits[3] != num_classes:
         raise ValueError(
             f"y_pred of shape {logits} must have num_classes={num_classes} logits a pixel."
         )
+
+
+def check_sample_weight(sample_weight, mask_shape) -> None:
+    """Refuse sample weights that are neither one a picture nor one a pixel.
+
+    Args:
+        sample_weight: The weights, an array or tensor.
+        mask_shape: The shape of the mask, `(n, h, w)` or `(n, h, w, C)`; sizes may be None.
+
+    Raises:
+        ValueError: If the rank is neither 1 nor 3, or a size differs from the mask's.
+    """
+    shape = tuple(sample_weight.shape)
+    if len(shape) not in (1, 3) or differ(shape, mask_shape[: len(shape)]):
+        n, h, w = (
+            letter if size is None else size
+            for letter, size in zip("nhw", mask_shape[:3], strict=True)
+        )
+        raise ValueError(
+            f"sample_weight of shape {shape} must be one a picture ({n},) or one a pixel "
+            f"({n}, {h}, {w})."
+        )
+
+
+def differ(shape, other) -> bool:
+    """Tell whether two shapes of one rank differ in a size that both know."""
+    return any(a != b for a, b in zip(shape, other, strict=True) if None not in (a, b))
+
+
+def ignored_labels(ignore_label) -> tuple[int, ...]:
+    """List the labels that take no part.
+
+    Args:
+        ignore_label: One label, several, or None or an empty sequence for none.
+
+    Returns:
+        The labels.
+
+    Raises:
+        ValueError: If one is not an integer.
+    """
+    if ignore_label is None:
+        return ()
+    try:
+        return tuple(operator.index(label) for label in np.atleast_1d(ignore_label))
+    except TypeError:
+        raise ValueError(
+            f"ignore_label={ignore_label!r} must be an integer, several, or None."
+        ) from None
+
+
+def one_or_list(labels):
+    """Write labels as an error and a file show them: one as itself, several or none as a list."""
+    return labels[0] if len(labels) == 1 else list(labels)
+
+
+def check_range(argument: str, value, low, high=math.inf) -> None:
+    """Refuse a number outside a closed range.
+
+    Args:
+        argument: The name of the argument, for the message.
+        value: The number.
+        low: The smallest that is allowed.
+        high: The largest that is allowed.
+
+    Raises:
+        ValueError: If it is outside, or NaN.
+    """
+    if not low <= value <= high:
+        allowed = f"{low} or more" if high == math.inf else f"from {low} to {high}"
+        raise ValueError(f"{argument}={value} must be {allowed}.")
 
 
 def check_class_values(argument: str, values, num_classes: int) -> None:

@@ -1,5 +1,7 @@
 """Losses against loops over pixels, published numbers and the bugs that others shipped."""
 
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from segbook.losses import (
     HardestCrossEntropy,
     LovaszSoftmax,
     Tversky,
+    WeightedSum,
 )
 from segbook.losses.lovasz import BINS
 
@@ -51,6 +54,7 @@ CASES = {
 }
 LOSSES = {name: case[0] for name, case in CASES.items()}
 SUM = CrossEntropy() + 0.5 * Dice()
+KERAS = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=255)
 NO_VOID = "no void"
 
 
@@ -118,9 +122,10 @@ def test_void_takes_no_part(name):
 
     found = gradient(loss, mask, logits)
     assert not found[void].any()
-    changed = np.where(void[..., None], np.float32([90, -90, 0, 5]), logits)
-    assert value(loss, mask, changed) == value(loss, mask, logits)
-    np.testing.assert_array_equal(gradient(loss, mask, changed), found)
+    for other in ([90, -90, 0, 5], [np.inf, -np.inf, np.nan, 0]):
+        changed = np.where(void[..., None], np.float32(other), logits)
+        assert value(loss, mask, changed) == value(loss, mask, logits)
+        np.testing.assert_array_equal(gradient(loss, mask, changed), found)
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -128,7 +133,8 @@ def test_all_void_and_no_pixels_give_zero(name):
     mask, logits = np.full((2, 3, 4), 255, "uint8"), DATA["void"][1][:, :3, :4]
     assert value(LOSSES[name], mask, logits) == 0
     assert not gradient(LOSSES[name], mask, logits).any()
-    assert value(LOSSES[name], mask[:0], logits[:0]) == 0
+    for none in (np.s_[:0], np.s_[:, :0], np.s_[:, :, :0]):
+        assert value(LOSSES[name], mask[none], logits[none]) == 0
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -295,6 +301,11 @@ def test_losses_add_and_scale():
         (CrossEntropy() + 0.5 * Dice(), parts[0] + 0.5 * parts[1]),
         (CrossEntropy() * 2 + Dice() + Dice(), 2 * parts[0] + 2 * parts[1]),
         (0.25 * (CrossEntropy() + Dice()), 0.25 * sum(parts)),
+        (np.float32(0.25) * CrossEntropy() + Dice() / 2, 0.25 * parts[0] + 0.5 * parts[1]),
+        (sum([CrossEntropy(), Dice()]), sum(parts)),
+        (sum([CrossEntropy(), KERAS, Dice()]) / 2, parts[0] + 0.5 * parts[1]),
+        (KERAS + Dice(), sum(parts)),
+        (Dice() + KERAS, sum(parts)),
     ]:
         assert isinstance(loss, keras.losses.Loss)
         assert value(loss, mask, logits) == pytest.approx(expected, rel=1e-6)
@@ -303,6 +314,32 @@ def test_losses_add_and_scale():
         Dice(), mask, logits, weight
     )
     assert value(SUM, mask, logits, weight) == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda: CrossEntropy() + 1,
+        lambda: 1 + CrossEntropy(),
+        lambda: CrossEntropy() * Dice(),
+        lambda: CrossEntropy() / Dice(),
+        lambda: "2" * CrossEntropy(),
+    ],
+)
+def test_losses_add_to_losses_and_scale_by_numbers_only(wrong):
+    with pytest.raises(TypeError, match=r"unsupported operand|can't multiply"):
+        wrong()
+
+
+def test_a_model_of_several_outputs_sums_its_losses():
+    mask, logits = DATA["void"]
+    inputs = keras.Input((None, None, 4))
+    model = keras.Model(inputs, [keras.layers.Activation("linear")(inputs) for _ in range(3)])
+    losses = [CrossEntropy(), Dice(), KERAS + Tversky()]
+    model.compile("sgd", losses, loss_weights=[1, 0.5, 2])
+    found = model.evaluate(logits, [mask] * 3, verbose=0)
+    parts = [value(loss, mask, logits) for loss in losses]
+    assert found == pytest.approx([parts[0] + 0.5 * parts[1] + 2 * parts[2], *parts], rel=1e-5)
 
 
 def small_model(loss, policy="float32"):
@@ -315,9 +352,10 @@ def small_model(loss, policy="float32"):
     return model
 
 
-@pytest.mark.parametrize("name", [*LOSSES, "sum"])
+@pytest.mark.parametrize("name", [*LOSSES, "sum", "sum with keras", "ignores two"])
 def test_compiled_model_saves_and_loads(name, tmp_path):
-    loss = SUM if name == "sum" else LOSSES[name]
+    more = {"sum": SUM, "sum with keras": KERAS + Dice() / 2}
+    loss = (LOSSES | more | {"ignores two": Focal(ignore_label=(255, 3))})[name]
     mask, _ = DATA["void"]
     images = np.random.default_rng(0).random((2, 4, 5, 3), "float32")
     model = small_model(loss)
@@ -364,6 +402,65 @@ def test_weighted_loss_trains_where_fit_refuses_class_weight():
 def test_refuses_wrong_shapes(mask, logits, message):
     with pytest.raises(ValueError, match=message):
         CrossEntropy(class_weights=WEIGHTS)(np.zeros(mask, "uint8"), np.zeros(logits, "float32"))
+
+
+@pytest.mark.parametrize("shape", [(1, 4, 5, 1), (2, 4, 5, 1), (2, 1), (5,), (1, 4, 5), (2, 5, 4)])
+@pytest.mark.parametrize("loss", [CrossEntropy(), SUM])
+def test_refuses_sample_weights_of_another_shape(loss, shape):
+    text = f"sample_weight of shape {shape} must be one a picture (2,) or one a pixel (2, 4, 5)."
+    with pytest.raises(ValueError, match=re.escape(text)):
+        loss(*DATA["void"], np.ones(shape))
+
+
+@pytest.mark.parametrize("ignored", [(255, 3), [3, 255], np.array([255, 3])])
+def test_several_labels_are_ignored(ignored):
+    mask, logits = DATA["void"]
+    for loss in (CrossEntropy, Dice):
+        expected = value(loss(), np.where(mask == 3, 255, mask), logits)
+        assert value(loss(ignore_label=ignored), mask, logits) == expected
+
+
+@pytest.mark.parametrize("none", [None, (), []])
+def test_no_label_is_ignored(none):
+    mask, logits = DATA[NO_VOID]
+    loss = CrossEntropy(ignore_label=none)
+    assert value(loss, mask, logits) == value(CrossEntropy(), mask, logits)
+    with pytest.raises(ValueError, match=r"labels \[255\] must be 0..3"):
+        loss(*DATA["void"])
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: CrossEntropy(label_smoothing=3), "label_smoothing=3 must be from 0 to 1"),
+        (lambda: CrossEntropy(label_smoothing=-0.1), "label_smoothing=-0.1 must be from 0 to 1"),
+        (lambda: CrossEntropy(class_weights=[1, -2]), r"class_weights=\[1.0, -2.0\] must be 0 or"),
+        (lambda: Dice(class_weights=[1, np.nan]), "class_weights=.* must be 0 or more"),
+        (lambda: CrossEntropy(ignore_label=0.5), "ignore_label=0.5 must be an integer, several"),
+        (lambda: Focal(ignore_label="void"), "ignore_label='void' must be an integer, several"),
+        (lambda: Focal(-1), "gamma=-1 must be 0 or more"),
+        (lambda: Tversky(gamma=0), "gamma=0 must be above 0"),
+        (lambda: Tversky(gamma=-1), "gamma=-1 must be above 0"),
+        (lambda: Tversky(alpha=-0.1), "alpha=-0.1 must be 0 or more"),
+        (lambda: Tversky(beta=np.nan), "beta=nan must be 0 or more"),
+        (lambda: Tversky(0, 0), "alpha=0 and beta=0 must not both be 0"),
+        (lambda: WeightedSum([Dice()], [1, 2]), "factors of 2 numbers must have one a loss, 1"),
+    ],
+)
+def test_refuses_arguments_out_of_range(build, message):
+    with pytest.raises(ValueError, match=message):
+        build()
+
+
+@pytest.mark.parametrize(("alpha", "beta"), [(0, 1), (1, 0)])
+def test_tversky_of_one_kind_of_error_stays_finite(alpha, beta):
+    mask = np.zeros((1, 2, 2), "uint8")
+    mask[0, 0, 0] = 1
+    loss = Tversky(alpha, beta)
+    for logits in (200 * np.eye(2, dtype="float32")[mask], np.zeros((1, 2, 2, 2), "float32")):
+        for given in (logits, -logits):
+            assert np.isfinite(value(loss, mask, given))
+            assert np.isfinite(gradient(loss, mask, given)).all()
 
 
 @pytest.mark.parametrize("label", [4, 7, 254, -1])

@@ -20,7 +20,7 @@ from segbook.metrics import (
     TrimapIoU,
     scores,
 )
-from segbook.metrics.matrix import predicted_classes
+from segbook.metrics.counts import predicted_classes
 
 COUNTED = [PixelAccuracy, MeanAccuracy, MeanIoU, FrequencyWeightedIoU, MeanDice]
 NEAR = [TrimapAccuracy, TrimapIoU, BoundaryIoU]
@@ -252,7 +252,7 @@ def test_trimap_equals_the_loop(radius, seed):
         assert found == pytest.approx(expected[name], rel=1e-6)
 
 
-@pytest.mark.parametrize("radius", [1, 2, 3, 40])
+@pytest.mark.parametrize("radius", [1, 2, 3, 5, 8, 40])
 @pytest.mark.parametrize("seed", [0, 1])
 def test_boundary_iou_equals_erosion(radius, seed):
     mask, predicted, logits = blobs(seed=seed)
@@ -347,14 +347,35 @@ def test_unknown_labels_stop_fit_and_evaluate():
         model.evaluate(np.zeros((2, 4, 4, 3)), mask, verbose=0)
 
 
-def test_nan_logits_are_an_error():
+@pytest.mark.parametrize("way", compilers())
+def test_nan_logits_are_an_error(way):
     mask, _, logits = DATA["void"]
-    broken = logits.copy()
-    broken[tuple(np.argwhere(mask != 255)[0])] = np.nan
+    logits = logits.copy()
+    places = np.argwhere(mask != 255)
+    logits[tuple(places[0])] = np.nan
+    logits[tuple(places[1])][2] = np.nan
     metric = MeanIoU(4)
-    metric.update_state(mask, broken)
-    with pytest.raises(ValueError, match=r"1 pixels .* or whose logits in y_pred are NaN"):
+    update(metric, way, mask, logits)
+    with pytest.raises(ValueError, match=r"2 pixels .* or whose logits in y_pred are NaN"):
         metric.result()
+
+
+def test_the_number_of_unknown_labels_does_not_overflow():
+    mask, _, logits = DATA["void"]
+    metric = MeanIoU(4, ignore_label=None)
+    metric.invalid.assign(2**31 - 1)
+    metric.update_state(mask, logits)
+    with pytest.raises(ValueError, match="pixels whose label"):
+        metric.result()
+
+
+@pytest.mark.parametrize("none", [None, ()])
+def test_no_label_is_ignored(none):
+    mask, _, logits = DATA["void"]
+    metric = MeanIoU(4, ignore_label=none)
+    metric.update_state(mask, logits)
+    with pytest.raises(ValueError, match=f"{(mask == 255).sum()} pixels whose label"):
+        metric.matrix()
 
 
 @pytest.mark.parametrize(
@@ -382,5 +403,7 @@ def test_refuses_wrong_arguments():
         MeanIoU(4).update_state(mask, logits, np.ones(2))
     with pytest.raises(ValueError, match="class_names of 2 values must have one a class, 4"):
         MeanIoU(4, class_names=["a", "b"])
+    with pytest.raises(ValueError, match=r"ignore_label=1.5 must be an integer, several, or None"):
+        MeanIoU(4, ignore_label=1.5)
     with pytest.raises(ValueError, match="width=0 must be 1 pixel or more"):
         BoundaryIoU(4, width=0)

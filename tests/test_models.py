@@ -495,11 +495,11 @@ def test_attention_models_ignore_attention_at_their_start():
         (ccnet, {"recurrence": 0}, "recurrence=0 must be 1 or more"),
         (ocrnet, {"output_stride": 4}, "output_stride=4 of resnet101 must be one of"),
         *(
-            (build, {"num_classes": 1}, "num_classes=1 must be 2 or more")
+            (build, {"num_classes": -1}, "num_classes=-1 must be 1 or more")
             for build in (fcn, unet, segnet, deeplab_v1, deeplab_v2, deeplab_v3)
         ),
         *(
-            (build, {"num_classes": 0}, "num_classes=0 must be 2 or more")
+            (build, {"num_classes": 0}, "num_classes=0 must be 1 or more")
             for build in (deeplab_v3plus, pspnet, danet, ccnet, ocrnet)
         ),
     ],

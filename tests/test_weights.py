@@ -44,3 +44,11 @@ def test_inverse_frequency_equals_scikit_learn():
 def test_refuses(weigh, masks, message):
     with pytest.raises(ValueError, match=message):
         weigh(masks, 5)
+
+
+def test_several_labels_or_none_are_ignored():
+    expected = median_frequency_weights(np.where(MASKS == 3, 255, MASKS), 4)
+    found = median_frequency_weights(MASKS, 4, ignore_label=(255, 3))
+    np.testing.assert_array_equal(found, expected)
+    with pytest.raises(ValueError, match=r"labels \[255\] must be 0..3"):
+        inverse_frequency_weights(MASKS, 4, ignore_label=None)

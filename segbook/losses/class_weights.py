@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from segbook.checks import ignored_labels
 from segbook.samples import VOID
 
 
@@ -11,7 +12,7 @@ def class_frequencies(masks, num_classes, *, ignore_label=VOID):
     Args:
         masks: An iterable of integer masks `(h, w)`, such as `samples.masks` `(n, h, w)`.
         num_classes: C.
-        ignore_label: The label of void pixels, which are not counted.
+        ignore_label: The label of void pixels, which are not counted; several, or None for none.
 
     Returns:
         int64 `(C,)` twice: the pixels of each class; the labelled pixels of all pictures in which
@@ -20,13 +21,14 @@ def class_frequencies(masks, num_classes, *, ignore_label=VOID):
     Raises:
         ValueError: If a mask is not `(h, w)`, a label is out of range, or no pixel is labelled.
     """
+    ignored = ignored_labels(ignore_label)
     pixels = np.zeros(num_classes, "int64")
     around = np.zeros(num_classes, "int64")
     for mask in masks:
         mask = np.asarray(mask)
         if mask.ndim != 2:
             raise ValueError(f"masks with one of shape {mask.shape} must be masks (h, w).")
-        labels = mask[mask != ignore_label]
+        labels = mask[~np.isin(mask, ignored)]
         unknown = labels[(labels < 0) | (labels >= num_classes)]
         if unknown.size:
             raise ValueError(
@@ -37,7 +39,7 @@ def class_frequencies(masks, num_classes, *, ignore_label=VOID):
         pixels += counts
         around += np.where(counts > 0, labels.size, 0)
     if not pixels.any():
-        raise ValueError("masks has no labelled pixel, so there are no frequencies")
+        raise ValueError("masks has no labelled pixel, so there are no frequencies.")
     return pixels, around
 
 
@@ -50,7 +52,7 @@ def median_frequency_weights(masks, num_classes, *, ignore_label=VOID):
     Args:
         masks: An iterable of integer masks `(h, w)`, such as `samples.masks` `(n, h, w)`.
         num_classes: C.
-        ignore_label: The label of void pixels.
+        ignore_label: As in `class_frequencies`.
 
     Returns:
         float64 `(C,)`; 0 for a class that never occurs, which does not enter the median either.
@@ -74,7 +76,7 @@ def inverse_frequency_weights(masks, num_classes, *, ignore_label=VOID):
     Args:
         masks: An iterable of integer masks `(h, w)`, such as `samples.masks` `(n, h, w)`.
         num_classes: C.
-        ignore_label: The label of void pixels.
+        ignore_label: As in `class_frequencies`.
 
     Returns:
         float64 `(C,)`; 0 for a class that never occurs.

@@ -1,18 +1,24 @@
-"""Metrics on (integer mask, logits), all from one exact confusion matrix.
+"""Metrics on (integer mask, logits), all from exact counts of pixels.
 
 A page of conventions: the same predictions get different scores from different libraries. Ours:
 
 - **What goes in.** Integer masks `(n, h, w)` and logits `(n, h, w, C)`, as for the losses. The
   predicted class is the one with the highest logit, the first among equals. Softmax does not move
-  the highest value, so probabilities score the same; one sigmoid a pixel is refused by its shape.
+  the highest value, so probabilities score the same.
+- **One logit a pixel.** `num_classes=1` means one sigmoid, with two classes: background (0) and
+  object (1). The matrix is 2x2, the means are over both, as with two logits. A pixel is object when
+  its probability is above `threshold`. The object's own scores are the second of `per_class()`.
+  Give logits: a sigmoid's probabilities cannot be told from logits, and all would be object.
+- **Classes that overlap.** `MultilabelIoU` takes a mask of 0 and 1 and a sigmoid a class,
+  `(n, h, w, C)`. The other metrics need classes that exclude one another.
 - **Whole data set.** Pixels are counted over all batches, and scores come from the counts at the
   end, so batches of 1, 3 and 8 give the same number. A mean of per-batch IoUs, which
   segmentation_models gives, does not; nor does the mean of per-picture IoUs, another quantity.
   Counts are exact past 2^31 pixels. A float32 matrix stops counting at 2^24 pixels, which is eight
   pictures of Cityscapes.
-- **Void.** Pixels whose label is `ignore_label` are not counted, wherever they are predicted. A
-  class can be ignored too: then its score is NaN and no mean includes it, but predicting it on
-  other pixels still misses them.
+- **Void.** Pixels whose label is `ignore_label`, or one of several, are not counted, wherever they
+  are predicted; None ignores no label. A class can be ignored too: then its score is NaN and no
+  mean includes it, but predicting it on other pixels still misses them.
 - **Absent classes.** A class in neither truth nor prediction is left out of the means; one that is
   only predicted has IoU 0 and counts; `MeanAccuracy` leaves out every class without true pixels.
   For the confusion matrix [[1, 1, 0], [1, 1, 0], [0, 0, 0]], rows true, the mean IoU is
@@ -45,6 +51,7 @@ Several metrics in one `compile` count alike; XLA does it once for all. One `Mea
 """
 
 from segbook.metrics.boundary import BoundaryIoU, TrimapAccuracy, TrimapIoU, near_boundary
+from segbook.metrics.multilabel import MultilabelIoU
 from segbook.metrics.standard import (
     FrequencyWeightedIoU,
     MeanAccuracy,
@@ -59,6 +66,7 @@ __all__ = [
     "MeanAccuracy",
     "MeanDice",
     "MeanIoU",
+    "MultilabelIoU",
     "PixelAccuracy",
     "TrimapAccuracy",
     "TrimapIoU",

@@ -1,9 +1,11 @@
 """Metrics that look only at pixels near the boundaries of classes."""
 
+import numpy as np
 from keras import ops
 
 from segbook.metrics import scores
-from segbook.metrics.matrix import IGNORED, ClassMean, ConfusionMetric, register
+from segbook.metrics.counts import IGNORED, register
+from segbook.metrics.matrix import ClassMean, ConfusionMetric
 from segbook.samples import VOID
 
 OUTSIDE = -3  # the label beyond the edge of the picture: unlike any class, IGNORED and INVALID
@@ -22,15 +24,28 @@ def near_boundary(labels, width: int):
     Returns:
         bool `(n, h, w)`.
     """
-    values = ops.cast(ops.expand_dims(labels, -1), "float32")
-    return ops.squeeze(window_max(values, width) + window_max(-values, width) > 0, -1)
+    return window_max(labels, width) + window_max(-labels, width) > 0
 
 
 def window_max(values, width: int):
-    """Give the largest value in the square of side `2 * width + 1` around each pixel."""
-    side = 2 * width + 1
-    for window in ((side, 1), (1, side)):
-        values = ops.max_pool(values, window, strides=1, padding="same")
+    """Give the largest value in the square of side `2 * width + 1` around each pixel.
+
+    Args:
+        values: int32 `(n, h, w)`.
+        width: pixels, at least 1.
+
+    Returns:
+        int32 `(n, h, w)`.
+    """
+    lowest = np.iinfo("int32").min
+    values = ops.pad(values, ((0, 0), (width, width), (width, width)), constant_values=lowest)
+    # Windows that double: their number grows with the logarithm of the width.
+    side, reach = 2 * width + 1, 1
+    while reach < side:
+        step = min(reach, side - reach)
+        values = ops.maximum(values[:, :-step], values[:, step:])
+        values = ops.maximum(values[:, :, :-step], values[:, :, step:])
+        reach += step
     return values
 
 
@@ -38,8 +53,9 @@ class BoundaryMetric(ConfusionMetric):
     """Count pixels near boundaries; the base of the metrics here.
 
     Args:
-        num_classes: C, the number of logits a pixel.
+        num_classes: As in `ConfusionMetric`.
         width: The width of the band in pixels, at least 1.
+        threshold: As in `ConfusionMetric`.
         ignore_label: As in `ConfusionMetric`.
         class_names: As in `ConfusionMetric`.
         name: As in `ConfusionMetric`.
@@ -48,8 +64,16 @@ class BoundaryMetric(ConfusionMetric):
         ValueError: If `width` is below 1.
     """
 
-    def __init__(self, num_classes, width, *, ignore_label=VOID, class_names=None, name=None):
-        super().__init__(num_classes, ignore_label=ignore_label, class_names=class_names, name=name)
+    def __init__(
+        self, num_classes, width, *, threshold=0.5, ignore_label=VOID, class_names=None, name=None
+    ):
+        super().__init__(
+            num_classes,
+            threshold=threshold,
+            ignore_label=ignore_label,
+            class_names=class_names,
+            name=name,
+        )
         if width < 1:
             raise ValueError(f"width={width} must be 1 pixel or more.")
         self.width = width
@@ -105,12 +129,12 @@ class BoundaryIoU(BoundaryMetric, ClassMean):
     measure = staticmethod(scores.iou)
 
     def pairs(self, labels, predicted):
-        """Give the label C to pixels deep inside a class, so that a class is its band only."""
+        """Give one more label to pixels deep inside a class, so that a class is its band only."""
         predicted = ops.where(labels < 0, labels, predicted)
         counted = self.inner_band(labels) | (labels < 0)
         return (
-            ops.where(counted, labels, self.num_classes),
-            ops.where(self.inner_band(predicted), predicted, self.num_classes),
+            ops.where(counted, labels, self.num_labels),
+            ops.where(self.inner_band(predicted), predicted, self.num_labels),
         )
 
     def inner_band(self, labels):

@@ -1,7 +1,8 @@
 """The standard scores: pixel accuracy, mean accuracy, mean IoU, Dice."""
 
 from segbook.metrics import scores
-from segbook.metrics.matrix import ClassMean, ConfusionMetric, register
+from segbook.metrics.counts import register
+from segbook.metrics.matrix import ClassMean, ConfusionMetric
 
 
 @register

@@ -11,19 +11,17 @@ def check_arguments(num_classes, input_shape, *, minimum=1):
     """Raise when the number of classes or the size of the pictures cannot work.
 
     Args:
-        num_classes: Number of classes, void not counted.
+        num_classes: Number of classes, void not counted; 1 is one logit a pixel, object against
+            background.
         input_shape: `(height, width, channels)`; height and width may be None.
         minimum: Smallest height and width that the model can take.
 
     Raises:
-        ValueError: If `num_classes` is less than 2, `input_shape` does not fit, or Keras is set to
+        ValueError: If `num_classes` is less than 1, `input_shape` does not fit, or Keras is set to
             pictures with their channels first.
     """
-    if num_classes < 2:
-        raise ValueError(
-            f"num_classes={num_classes} must be 2 or more; for one kind of object, use 2 classes: "
-            "background and object."
-        )
+    if num_classes < 1:
+        raise ValueError(f"num_classes={num_classes} must be 1 or more.")
     if len(input_shape) != 3 or not input_shape[-1]:
         raise ValueError(
             f"input_shape={tuple(input_shape)} must be (height, width, channels); height and width "

@@ -74,7 +74,7 @@ def jaccard_loss_of_set(truth, wrong):
     """One minus IoU of a class when the pixels of the set `wrong` are predicted wrongly."""
     predicted = {i for i in range(len(truth)) if truth[i] != (i in wrong)}
     true = {i for i in range(len(truth)) if truth[i]}
-    return 1 - len(predicted & true) / len(predicted | true)
+    return 1 - len(predicted & true) / len(predicted | true) if predicted | true else 0.0
 
 
 def extension_along(order, errors, truth):
@@ -121,6 +121,83 @@ def lovasz_of_many(mask, logits):
 def convex_closure(errors, truth):
     """The Lovász extension of a submodular function: the largest sum over all orders."""
     return max(extension_along(o, errors, truth) for o in permutations(range(len(errors))))
+
+
+def labelled_sigmoids(masks, logits, void=255, weight=None):
+    """Return (class, label, probability of 1, logit, weight) of every label that is not void."""
+    found = []
+    for index in np.ndindex(masks.shape):
+        if masks[index] != void:
+            logit = float(logits[index])
+            p = 1 / (1 + np.exp(-logit)) if logit > 0 else np.exp(logit) / (1 + np.exp(logit))
+            w = 1.0 if weight is None else weight[index[:3]]
+            found.append((index[3], int(masks[index]), p, logit, w))
+    return found
+
+
+def binary_cross_entropy(masks, logits, pos_weight=1.0, label_smoothing=0.0, weight=None):
+    total = weights = 0.0
+    for c, label, _, logit, w in labelled_sigmoids(masks, logits, weight=weight):
+        target = (1 - label_smoothing) * label + label_smoothing / 2
+        positive = np.broadcast_to(pos_weight, masks.shape[-1])[c] * target
+        log_1, log_0 = -np.logaddexp(0, -logit), -np.logaddexp(0, logit)
+        total -= w * (positive * log_1 + (1 - target) * log_0)
+        weights += w
+    return total / weights
+
+
+def binary_focal(masks, logits, gamma=2.0, alpha=0.5, weight=None):
+    """Lin et al. 2017, equation 5; divided by the sum of the weights, alpha among them."""
+    total = weights = 0.0
+    for _, label, p, logit, w in labelled_sigmoids(masks, logits, weight=weight):
+        p_true, logit_true = (p, logit) if label else (1 - p, -logit)
+        w *= alpha if label else 1 - alpha
+        total += w * (1 - p_true) ** gamma * np.logaddexp(0, -logit_true)
+        weights += w
+    return total / weights
+
+
+def binary_tversky(masks, logits, alpha=0.3, beta=0.7, gamma=1.0, class_weights=None, weight=None):
+    losses, weights = [], []
+    for c in range(masks.shape[-1]):
+        labels = [x for x in labelled_sigmoids(masks, logits, weight=weight) if x[0] == c]
+        tp = sum(w * p for _, label, p, _, w in labels if label)
+        fn = sum(w * (1 - p) for _, label, p, _, w in labels if label)
+        fp = sum(w * p for _, label, p, _, w in labels if not label)
+        if any(label for _, label, *_ in labels):
+            losses.append((1 - tp / (tp + alpha * fp + beta * fn)) ** (1 / gamma))
+            weights.append(1.0 if class_weights is None else class_weights[c])
+    return np.average(losses, weights=weights)
+
+
+def binary_dice(masks, logits, **more):
+    return binary_tversky(masks, logits, 0.5, 0.5, **more)
+
+
+def lovasz_hinge(masks, logits):
+    """The mean over classes of the Lovász extension of one minus IoU, over hinge errors, sorted."""
+    losses = []
+    for c in range(masks.shape[-1]):
+        labels = [x for x in labelled_sigmoids(masks, logits) if x[0] == c]
+        truth = [label == 1 for _, label, *_ in labels]
+        errors = [max(0.0, 1 - (2 * label - 1) * logit) for _, label, _, logit, _ in labels]
+        order = sorted(range(len(errors)), key=lambda i: -errors[i])
+        losses.append(extension_along(order, errors, truth))
+    return np.mean(losses)
+
+
+def hinge_of_many(mask, logits):
+    """Return the Lovász hinge of one sigmoid and its gradient, by sorting (no void)."""
+    truth, logits = mask.reshape(-1) == 1, logits.astype("float64").reshape(-1)
+    sign = np.where(truth, 1.0, -1.0)
+    errors = np.maximum(0, 1 - sign * logits)
+    order = np.argsort(-errors)
+    size, sorted_truth = truth.sum(), truth[order]
+    jaccard = 1 - (size - sorted_truth.cumsum()) / (size + (~sorted_truth).cumsum())
+    slopes = np.diff(jaccard, prepend=0)
+    gradient = np.zeros_like(logits)
+    gradient[order] = slopes * (-sign * (errors > 0))[order]
+    return errors[order] @ slopes, gradient
 
 
 def confusion(mask, predicted, num_classes, ignore_label=(255,)):
