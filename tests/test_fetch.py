@@ -18,6 +18,7 @@ import pytest
 
 from segbook import datasets
 from segbook.datasets.disk import download as fetch
+from segbook.datasets.disk.lock import alone
 
 CONTENT = bytes(range(256)) * 4000
 MD5 = hashlib.md5(CONTENT).hexdigest()
@@ -171,6 +172,24 @@ def test_threads_wait_for_each_other(server, tmp_path):
     assert {each.result() for each in done} == {tmp_path / "root"}
     assert len(server.requests) == 1
     assert [path.name for path in (tmp_path / "root").iterdir()] == ["top"]
+
+
+def test_alone_is_alone(tmp_path):
+    inside, most = [], []
+
+    def work():
+        for _ in range(30):
+            with alone(tmp_path / "deep" / "file"):
+                inside.append(1)
+                most.append(len(inside))
+                time.sleep(0.0005)
+                inside.pop()
+
+    with ThreadPoolExecutor(6) as pool:
+        for done in [pool.submit(work) for _ in range(6)]:
+            done.result()
+    assert most == [1] * 180
+    assert list((tmp_path / "deep").iterdir()) == []
 
 
 def test_no_progress_without_stderr(server, tmp_path, monkeypatch):
@@ -338,8 +357,10 @@ def test_voc_2012_is_downloaded_beside_another_voc(server, tmp_path, monkeypatch
     older.write_text("here before")
     for _ in range(2):
         datasets.download_voc(tmp_path)
-    assert len(server.requests) == 1
-    assert (tmp_path / lists).read_text() == "2007_000032\n"
+    datasets.download_voc(tmp_path / "fresh")
+    assert len(server.requests) == 2
+    for root in (tmp_path, tmp_path / "fresh"):
+        assert (root / lists).read_text() == "2007_000032\n"
     assert [path.name for path in older.parent.iterdir()] == ["mine"]
     with pytest.raises(datasets.DataError, match=r"2007_000032.jpg: missing, though the list"):
         datasets.voc("train", root=tmp_path)
