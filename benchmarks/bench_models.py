@@ -1,8 +1,15 @@
-"""Set training steps of our models beside plain Keras, and criss-cross beside full attention."""
+"""Set training steps of our models beside plain Keras, and layers and attentions side by side."""
 
-from segbook.layers import CrissCrossAttention, PositionAttention
-from segbook.backbones import resnet50
+from segbook.layers import (
+    AdaptiveAveragePooling,
+    CrissCrossAttention,
+    CropLike,
+    PositionAttention,
+    ResizeLike,
+)
+from segbook.backbones import resnet50, small_encoder
 from segbook.complexity import cost
+from segbook import models
 from segbook.models import deeplab_v3, unet
 
 import json
@@ -13,7 +20,7 @@ import time
 
 import keras
 import numpy as np
-from keras import layers
+from keras import layers, ops
 
 CLASSES, SIZE, BATCH = 21, 128, 2
 ROUNDS = 8
@@ -68,8 +75,9 @@ def compare_steps(name, ours, plain):
         plain: The same graph in plain Keras.
     """
     rng = np.random.default_rng(0)
-    x = rng.random((BATCH, SIZE, SIZE, 3), "float32")
-    y = rng.integers(0, CLASSES, (BATCH, SIZE, SIZE))
+    height, width = ours.input_shape[1:3]
+    x = rng.random((BATCH, height, width, 3), "float32")
+    y = rng.integers(0, CLASSES, (BATCH, height, width))
     seconds = {"ours": [], "plain": []}
     for model in (ours, plain):
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -83,10 +91,109 @@ def compare_steps(name, ours, plain):
             seconds[kind].append(time.perf_counter() - start)
     ratios = np.array(seconds["ours"]) / np.array(seconds["plain"])
     print(
-        f"{name} at {SIZE}x{SIZE}: a training step takes {np.median(seconds['ours']):.2f} s, "
+        f"{name} at {height}x{width}: a training step takes {np.median(seconds['ours']):.3f} s, "
         f"{np.median(ratios):.2f} times as long as plain Keras code "
         f"({ratios.min():.2f} to {ratios.max():.2f})"
     )
+
+
+class PlainResize(layers.Layer):
+    """What `ResizeLike` does, by Keras's own operation."""
+
+    def call(self, inputs):
+        """Resize the first input to the size of the second."""
+        x, like = inputs
+        return ops.image.resize(x, ops.shape(like)[1:3], interpolation="bilinear")
+
+
+class First(layers.Layer):
+    """What `CropLike` does where there is nothing to crop."""
+
+    def call(self, inputs):
+        """Return the first input."""
+        return inputs[0]
+
+
+def plain_copy(model):
+    """Copy a model with Keras's own layers in place of ours, where Keras has them.
+
+    Args:
+        model: A functional model whose sizes are fixed and divisible by its strides.
+
+    Returns:
+        A functional model of the same graph.
+    """
+
+    def clone(layer):
+        if isinstance(layer, ResizeLike):
+            return PlainResize(dtype=layer.dtype_policy, name=layer.name)
+        if isinstance(layer, CropLike):
+            return First(dtype=layer.dtype_policy, name=layer.name)
+        if isinstance(layer, AdaptiveAveragePooling) and layer.bins == 1:
+            return layers.GlobalAveragePooling2D(keepdims=True, name=layer.name)
+        return type(layer).from_config(layer.get_config())
+
+    return keras.models.clone_model(model, clone_function=clone)
+
+
+# Laptop sizes, as in the docstrings of the models; SegNet has no copy, as Keras does not unpool.
+LAPTOP = {
+    "fcn": {},
+    "unet": {"width": 16, "depth": 3},
+    "deeplab_v1": {"stride": 8, "rate": 4, "width": 128},
+    "deeplab_v2": {"stride": 8, "rates": (1, 2, 4, 6)},
+    "deeplab_v3": {"stride": 16, "width": 48},
+    "deeplab_v3plus": {"stride": 16, "width": 64, "low_width": 16},
+    "pspnet": {"stride": 8, "width": 96},
+    "danet": {"stride": 8, "width": 48},
+    "ccnet": {"stride": 8, "width": 48},
+    "ocrnet": {"stride": 8, "width": 64, "key_channels": 32},
+}
+
+
+def compare_copies():
+    """Compare a step of each model of laptop size with its plain copy."""
+    image = (SIZE, SIZE, 3)
+    for name, options in LAPTOP.items():
+        options = {"input_shape": image, **options}
+        if name != "unet":
+            stride = options.pop("stride", 32)
+            options["backbone"] = small_encoder(image, output_stride=stride)
+        ours = getattr(models, name)(CLASSES, **options)
+        compare_steps(f"{name} for a laptop", ours, plain_copy(ours))
+
+
+LAYERS = {
+    "depthwise 3x3": lambda c: layers.DepthwiseConv2D(3, padding="same", use_bias=False),
+    "grouped 3x3": lambda c: layers.Conv2D(c, 3, padding="same", use_bias=False, groups=c),
+    "1x1": lambda c: layers.Conv2D(c, 1, use_bias=False),
+    "full 3x3": lambda c: layers.Conv2D(c, 3, padding="same", use_bias=False),
+    "batch norm": lambda c: layers.BatchNormalization(),
+}
+
+
+def compare_layers(shape=(8, 45, 60, 128)):
+    """Print how long a training step of one layer takes, plain and compiled by XLA.
+
+    Args:
+        shape: Shape of its features.
+    """
+    x = np.random.default_rng(0).random(shape, "float32")
+    print(f"one layer on {shape}, a training step, milliseconds (plain, jit_compile=True):")
+    for name, build in LAYERS.items():
+        medians = []
+        for jit in (False, True):
+            features = keras.Input(shape[1:])
+            # The 1x1 before it asks for the gradient of the layer's input.
+            model = keras.Model(features, build(shape[-1])(layers.Conv2D(shape[-1], 1)(features)))
+            model.compile(keras.optimizers.SGD(1e-6), "mse", jit_compile=jit)
+            seconds = []
+            for _ in range(ROUNDS):
+                start = time.perf_counter()
+                model.train_on_batch(x, x)
+                seconds.append(time.perf_counter() - start)
+            medians.append(1000 * float(np.median(seconds[2:])))
+        print(f"    {name:14} {medians[0]:7.1f} {medians[1]:7.1f}")
 
 
 ATTENTION = {"criss-cross": CrissCrossAttention, "full": PositionAttention}
@@ -155,6 +262,8 @@ def main():
     for size in (64, 97):
         compare_attention(size)
     print("the paper, at 97x97: full costs 11.1 times the memory and 6.5 times the multiply-adds")
+    compare_layers()
+    compare_copies()
     image = (SIZE, SIZE, 3)
     compare_steps("U-Net", unet(CLASSES, input_shape=image), plain_unet())
     compare_steps("DeepLab v3", deeplab_v3(CLASSES, input_shape=image), plain_deeplab_v3())

@@ -75,7 +75,8 @@ def separable_block(
 ):
     """Apply a depthwise and a 1x1 convolution, each with batch normalisation and ReLU.
 
-    DeepLab v3+ (Chen et al., 2018), section 3.1 (atrous separable convolution).
+    DeepLab v3+ (Chen et al., 2018), section 3.1 (atrous separable convolution). On a CPU,
+    TensorFlow's XLA makes depthwise convolutions many times slower; Keras leaves it off there.
 
     Args:
         x: Features `(n, h, w, c)`.
