@@ -481,7 +481,7 @@ def test_attention_models_ignore_attention_at_their_start():
         (
             deeplab_v3,
             {"backbone": encoder(16), "multi_grid": (1, 2, 4)},
-            r"multi_grid=\(1, 2, 4\) is for backbone='resnet50'",
+            r"multi_grid=\(1, 2, 4\) is for a ResNet by name, such as backbone='resnet50'",
         ),
         (deeplab_v3, {"backbone": encoder(16), "rates": (0,)}, r"rates=\(0,\) must be positive"),
         (deeplab_v3plus, {"output_stride": 4}, "output_stride=4 must be 16 or 8"),
@@ -490,7 +490,7 @@ def test_attention_models_ignore_attention_at_their_start():
         (
             danet,
             {"backbone": encoder(8), "multi_grid": (1, 2, 4)},
-            r"multi_grid=\(1, 2, 4\) is for backbone='resnet50'",
+            r"multi_grid=\(1, 2, 4\) is for a ResNet by name, such as backbone='resnet50'",
         ),
         (ccnet, {"recurrence": 0}, "recurrence=0 must be 1 or more"),
         (ocrnet, {"output_stride": 4}, "output_stride=4 of resnet101 must be one of"),

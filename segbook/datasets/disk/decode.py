@@ -25,13 +25,14 @@ def open_image(path):
     if path.stat().st_size == 0:
         raise ValueError("the file is empty, 0 bytes")
     try:
-        image = Image.open(path)
-        image.load()
+        # Opened here, so that the file of a damaged picture is closed too.
+        with open(path, "rb") as file, Image.open(file) as image:
+            image.load()
+            image = ImageOps.exif_transpose(image)
     except (OSError, SyntaxError, ValueError) as error:  # Pillow calls a bad chunk a SyntaxError
         raise ValueError(f"not a readable image ({error})".replace(str(path), path.name)) from error
     if image.mode not in EIGHT_BIT:
         raise ValueError(f"mode {image.mode}, expected 8 bits a channel")
-    image = ImageOps.exif_transpose(image)
     if image.has_transparency_data:
         alpha = np.asarray(image.convert("RGBA"))[..., 3]
         if alpha.min() < 255:
