@@ -53,10 +53,9 @@ def batches(samples, batch_size, augment=None, *, seed=0, shuffle=True, drop_las
 class Epochs(keras.utils.PyDataset):
     """The batches of one epoch after the other; see `batches` for the arguments.
 
-    Each loop over them is an epoch, whether in `fit` or your own, and begins with the next one's
-    first batch. `fit` shuffles what it asks a `PyDataset` for, if not told otherwise; what it gets
-    are the batches in their own order all the same. They are made one after the other, so `workers`
-    stays 1.
+    Each pass over them is the next epoch, in `fit` or in a loop of yours. `fit` asks a `PyDataset`
+    for its batches in a shuffled order, if not told otherwise; here it gets them in their own order
+    all the same. They are made one after the other, so leave `workers` at 1.
     """
 
     def __init__(
