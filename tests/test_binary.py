@@ -346,6 +346,11 @@ def test_unknown_labels_of_sigmoids_are_refused():
         metric.result()
 
 
+def test_one_logit_of_1_is_not_taken_for_a_softmax():
+    mask, logits = np.ones((1, 2, 2), "uint8"), np.ones((1, 2, 2, 1), "float32")
+    assert value(CrossEntropy(), mask, logits) == pytest.approx(np.log1p(np.exp(-1)), rel=1e-6)
+
+
 def measure(metric, mask, logits):
     metric.update_state(mask, logits)
     return float(metric.result())

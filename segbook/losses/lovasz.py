@@ -36,6 +36,7 @@ class LovaszSoftmax(MaskLoss):
     def __call__(self, y_true, y_pred, sample_weight=None):
         """Compute the loss of a batch, as `MaskLoss`, without sample weights."""
         refuse_sample_weight(self.name, sample_weight)
+        y_pred = ops.convert_to_tensor(y_pred)
         if y_pred.shape[-1] == 1:
             raise ValueError(
                 f"y_pred of shape {tuple(y_pred.shape)} must have 2 logits a pixel or more; for "

@@ -132,7 +132,7 @@ class CountingMetric(keras.metrics.Metric):
         """Count one batch.
 
         Args:
-            y_true: integer mask `(n, h, w)`.
+            y_true: integer mask `(n, h, w)`, or what the metric says.
             y_pred: logits `(n, h, w, num_classes)`, any float type.
             sample_weight: Must be None: pixels are counted, not weighted.
 
