@@ -3,50 +3,68 @@
 import keras
 from keras import layers, ops
 
+from segbook.checks import SHOWN
+
+REMEMBERED = "trainable_before_freeze"  # the attribute in which a layer remembers
+
 
 @keras.saving.register_keras_serializable(package="segbook")
-class Poly(keras.optimizers.schedules.LearningRateSchedule):
-    """The poly schedule, with a linear warm-up.
+class Poly(keras.optimizers.schedules.PolynomialDecay):
+    """The poly schedule: Keras's `PolynomialDecay` to zero, after a linear warm-up.
 
-    After the warm-up the rate is `rate * (1 - t / T) ** power`, where `t` of `T` steps have passed
-    since; during it, the rate rises linearly from zero. DeepLab v2 (Chen et al., 2017), section
-    4.1.
+    After `t` steps the rate is `initial_learning_rate * (1 - t / decay_steps) ** power`. DeepLab v2
+    (Chen et al., 2017), section 4.1. The warm-up comes before, as in Keras's `CosineDecay`: in it
+    the rate rises linearly from zero, and all takes `warmup_steps + decay_steps` steps.
 
     Args:
-        rate: Learning rate at the end of the warm-up.
-        steps: Number of steps in all, warm-up included.
+        initial_learning_rate: Learning rate where the decay begins.
+        decay_steps: Number of steps of the decay.
         power: Exponent; the papers have 0.9.
-        warmup: Number of steps of the warm-up.
+        warmup_steps: Number of steps of the warm-up.
 
     Raises:
-        ValueError: If there is no step after the warm-up.
+        ValueError: If there is no step of decay, or a negative number of steps of warm-up.
     """
 
-    def __init__(self, rate, steps, *, power=0.9, warmup=0):
-        if not 0 <= warmup < steps:
-            raise ValueError(f"warmup={warmup} must be 0 or more and less than steps={steps}.")
-        self.rate = rate
-        self.steps = steps
-        self.power = power
-        self.warmup = warmup
+    def __init__(self, initial_learning_rate, decay_steps, *, power=0.9, warmup_steps=0):
+        if decay_steps < 1:
+            raise ValueError(f"decay_steps={decay_steps} must be 1 or more.")
+        if warmup_steps < 0:
+            raise ValueError(f"warmup_steps={warmup_steps} must be 0 or more.")
+        super().__init__(
+            float(initial_learning_rate), decay_steps, end_learning_rate=0.0, power=power
+        )
+        self.warmup_steps = warmup_steps
 
     def __call__(self, step):
         """Return the learning rate at a step, a float32 scalar."""
         step = ops.cast(step, "float32")
-        passed = ops.clip((step - self.warmup) / (self.steps - self.warmup), 0.0, 1.0)
-        decayed = self.rate * (1.0 - passed) ** self.power
-        if not self.warmup:
+        decayed = super().__call__(ops.maximum(step - self.warmup_steps, 0.0))
+        if not self.warmup_steps:
             return decayed
-        return ops.where(step < self.warmup, self.rate * step / self.warmup, decayed)
+        rising = self.initial_learning_rate * step / self.warmup_steps
+        return ops.where(step < self.warmup_steps, rising, decayed)
 
     def get_config(self):
         """Return the configuration of the schedule."""
         return {
-            "rate": self.rate,
-            "steps": self.steps,
+            "initial_learning_rate": self.initial_learning_rate,
+            "decay_steps": self.decay_steps,
             "power": self.power,
-            "warmup": self.warmup,
+            "warmup_steps": self.warmup_steps,
         }
+
+    @classmethod
+    def from_config(cls, config):
+        """Make the schedule of a configuration, also of one saved by version 0.1.0."""
+        if "steps" in config:
+            return cls(
+                config["rate"],
+                config["steps"] - config["warmup"],
+                power=config["power"],
+                warmup_steps=config["warmup"],
+            )
+        return cls(**config)
 
 
 def freeze(model):
@@ -54,7 +72,7 @@ def freeze(model):
 
     In Keras, batch normalisation that is not trainable also uses its moving statistics and leaves
     them alone. Freeze before you compile: a compiled model keeps training what it was compiled
-    with.
+    with. Each layer remembers whether it was trainable, for `unfreeze`; a saved model does not.
 
     Args:
         model: A model or layer, such as `model.get_layer("resnet50")`.
@@ -62,54 +80,67 @@ def freeze(model):
     Returns:
         The same model.
     """
-    _set_trainable(model, False)
+    found = nested_layers(model)
+    _remember(found)
+    for layer in found:
+        layer.trainable = False
     return model
 
 
 def unfreeze(model, *, batch_norm=True):
-    """Make a model trainable again, its batch normalisation only on request.
+    """Undo `freeze`, for batch normalisation only on request.
+
+    What was not trainable before `freeze` stays so, such as FCN's fixed bilinear up-sampling. So
+    does what was frozen in another way, or before the model was saved: set `layer.trainable = True`
+    there.
 
     Small batches give poor statistics, so a pretrained encoder is often tuned with its batch
-    normalisation still frozen. Compile again afterwards.
+    normalisation frozen. Compile again afterwards.
 
     Args:
         model: A model or layer.
-        batch_norm: Whether batch normalisation is trained too.
+        batch_norm: Whether batch normalisation is trained too. False freezes all of it that is in
+            the model, until `unfreeze(model)`.
 
     Returns:
         The same model.
     """
-    _set_trainable(model, True)
-    if not batch_norm:
-        for layer in nested_layers(model):
-            if isinstance(layer, layers.BatchNormalization):
-                layer.trainable = False
+    found = nested_layers(model)
+    kept = [
+        layer for layer in found if isinstance(layer, layers.BatchNormalization) and not batch_norm
+    ]
+    _remember(kept)
+    kept = {id(layer) for layer in kept}
+    before = [
+        id(layer) not in kept and getattr(layer, REMEMBERED, layer.trainable) for layer in found
+    ]
+    # A layer sets what is inside it, too: first all that is trainable, then the rest.
+    for layer, trainable in sorted(zip(found, before, strict=True), key=lambda pair: not pair[1]):
+        layer.trainable = trainable
+    for layer in found:
+        if id(layer) not in kept and hasattr(layer, REMEMBERED):
+            delattr(layer, REMEMBERED)
     return model
 
 
-def _set_trainable(model, value):
-    """Set `trainable` of a model and of all that is in it.
-
-    `model.trainable = value` alone does nothing on TensorFlow if the model has this value already,
-    though its layers may have the other.
-    """
-    model.trainable = value
-    for layer in getattr(model, "layers", ()):
-        _set_trainable(layer, value)
+def _remember(found):
+    """Note of layers that are not frozen yet whether they are trainable."""
+    for layer in found:
+        if not hasattr(layer, REMEMBERED):
+            setattr(layer, REMEMBERED, layer.trainable)
 
 
-def nested_layers(model):
-    """List the layers of a model, and of the models inside it.
+def nested_layers(layer):
+    """List a layer or model and all layers inside it, at any depth.
 
     Args:
-        model: A model, or a layer, which is listed alone.
+        layer: A model, or any layer: a wrapper and a layer with layers of its own have some inside.
 
     Returns:
-        A list of layers that are no models.
+        A list of layers, each once.
     """
-    if not isinstance(model, keras.Model):
-        return [model]
-    return [inner for layer in model.layers for inner in nested_layers(layer)]
+    # Keras has no public way into a layer that is no model; this one is as old as Keras 3.
+    return layer._flatten_layers()
 
 
 @keras.saving.register_keras_serializable(package="segbook")
@@ -125,7 +156,8 @@ class LayerwiseSGD(keras.optimizers.SGD):
         **kwargs: Arguments of `keras.optimizers.SGD`.
 
     Raises:
-        ValueError: If a factor is negative.
+        ValueError: If a factor is negative, or, when the optimizer meets the variables, if a part
+            occurs in no path.
     """
 
     def __init__(self, factors, **kwargs):
@@ -138,6 +170,14 @@ class LayerwiseSGD(keras.optimizers.SGD):
     def build(self, variables):
         """Note each variable's factor."""
         super().build(variables)
+        paths = [variable.path for variable in variables]
+        for part in self.factors:
+            if paths and not any(part in path for path in paths):
+                raise ValueError(
+                    f"factors[{part!r}] must be for a part of a variable's path; the variables to "
+                    f"train are {', '.join(paths[:SHOWN])}{', ...' if len(paths) > SHOWN else ''}. "
+                    "Correct the name, or leave it out if its layer is frozen."
+                )
         self.scales = [self._factor(variable) for variable in variables]
 
     def _factor(self, variable):

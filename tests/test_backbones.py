@@ -6,13 +6,15 @@ import harness
 import keras
 import numpy as np
 import pytest
-from keras import ops
+from keras import layers, ops
 
 from segbook import backbones
+from segbook.backbones import dilation, preprocessing
 
 STRIDES = (2, 4, 8, 16, 32)
 
 # What keras.applications counts without its classifier, and its preprocessing.
+# EfficientNet-Lite0 has tests of its own.
 PUBLISHED = {
     "vgg16": (14_714_688, keras.applications.vgg16.preprocess_input),
     "resnet50": (23_587_712, keras.applications.resnet.preprocess_input),
@@ -62,6 +64,65 @@ def test_backbone_has_the_published_parameters_and_preprocessing(name):
     np.testing.assert_allclose(ops.convert_to_numpy(prepared), expected, rtol=1e-4, atol=1e-3)
 
 
+@pytest.mark.parametrize(
+    ("prepare", "expected"),
+    [
+        (preprocessing.caffe, keras.applications.vgg16.preprocess_input),
+        (preprocessing.signed, keras.applications.xception.preprocess_input),
+        (preprocessing.bytes, lambda image: image),
+        (preprocessing.standardized, keras.applications.densenet.preprocess_input),
+    ],
+)
+def test_preprocessing_is_that_of_keras_and_alike_for_grey(prepare, expected):
+    image = harness.picture(4, 5)
+    found = ops.convert_to_numpy(prepare(keras.ops.convert_to_tensor(image)))
+    np.testing.assert_allclose(found, expected(255 * image), rtol=1e-4, atol=1e-3)
+    grey = image[..., :1]
+    as_colour = prepare(keras.ops.convert_to_tensor(np.repeat(grey, 3, -1)))
+    mean = ops.convert_to_numpy(as_colour).mean(axis=-1, keepdims=True)
+    found = ops.convert_to_numpy(prepare(keras.ops.convert_to_tensor(grey)))
+    np.testing.assert_allclose(found, mean, rtol=1e-2, atol=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("build", "stem"),
+    [
+        (lambda shape: backbones.vgg(shape, width=1), "preprocessing"),
+        pytest.param(backbones.resnet50, "preprocessing", marks=pytest.mark.slow),
+        pytest.param(backbones.mobilenet_v2, "preprocessing", marks=pytest.mark.slow),
+        pytest.param(backbones.efficientnet_b0, "normalization", marks=pytest.mark.slow),
+    ],
+)
+def test_pictures_of_four_channels_are_as_bright(build, stem):
+    spreads = []
+    for channels in (3, 4):
+        model = build((None, None, channels))
+        names = [layer.name for layer in model.layers if layer.name.startswith(stem)]
+        stem_of = keras.Model(model.input, model.get_layer(names[0]).output)
+        x = harness.picture(32, 32, channels)
+        spreads.append(float(ops.convert_to_numpy(stem_of(x)).std()))
+    assert spreads[1] == pytest.approx(spreads[0], rel=0.1)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        lambda: backbones.small_encoder(width=4),
+        lambda: backbones.vgg(width=4, batch_norm=True),
+        lambda: backbones.vgg(width=4),
+    ],
+)
+def test_convolutions_start_as_he_and_norms_with_the_house_momentum(model):
+    for layer in model().layers:
+        if isinstance(layer, layers.Conv2D) and layer.kernel.shape[-2] >= 16:
+            kernel = ops.convert_to_numpy(layer.kernel)
+            # He et al., 2015: deviation sqrt(2 / fan in); Glorot's would be 0.7 times that or less.
+            expected = np.sqrt(2 / np.prod(kernel.shape[:3]))
+            assert kernel.std() == pytest.approx(expected, rel=0.06), layer.name
+        if isinstance(layer, layers.BatchNormalization):
+            assert (layer.momentum, layer.epsilon) == (0.9, 1e-5)
+
+
 @pytest.mark.slow
 def test_vgg16_equals_keras_applications():
     theirs = keras.applications.VGG16(include_top=False, weights=None)
@@ -104,6 +165,44 @@ def test_dilated_features_equal_the_strided_ones_where_both_are(name, output_str
     np.testing.assert_allclose(sampled, expected, rtol=1e-3, atol=1e-5 * np.abs(expected).max())
 
 
+@pytest.mark.parametrize(
+    ("output_stride", "multi_grid", "expected"),
+    [
+        (32, (1, 1, 1), {4: [1, 1], 5: [1, 1, 1]}),
+        (16, (1, 1, 1), {4: [1, 1], 5: [2, 2, 2]}),
+        (16, (1, 2, 4), {4: [1, 1], 5: [2, 4, 8]}),
+        (8, (1, 2, 4), {4: [2, 2], 5: [4, 8, 16]}),
+    ],
+)
+def test_rates_of_the_last_stages(output_stride, multi_grid, expected):
+    changes = dilation.resnet(output_stride, (3, 4, 2, 3), multi_grid)
+    for stage, rates in expected.items():
+        found = [
+            changes[f"conv{stage}_block{i + 1}_2_conv"]["dilation_rate"] for i in range(len(rates))
+        ]
+        assert found == rates
+
+
+@pytest.mark.parametrize("size", [(360, 480), (180, 240), (65, 97), (33, 33), (70, 50)])
+@pytest.mark.parametrize("output_stride", [32, 16, 8])
+def test_encoders_of_fixed_size_are_recognised(size, output_stride):
+    encoder = backbones.small_encoder((*size, 3), width=1, output_stride=output_stride)
+    found = backbones.get_backbone(encoder, (*size, 3), output_stride=output_stride)
+    assert found is encoder
+    for other in {32, 16, 8} - {output_stride}:
+        with pytest.raises(ValueError, match=f"was built with {output_stride}"):
+            backbones.get_backbone(encoder, (*size, 3), output_stride=other)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [(None, None), (180, 240), (95, 65)])
+@pytest.mark.parametrize("name", ["mobilenet_v2", "xception", "densenet121", "efficientnet_b0"])
+def test_encoders_that_round_down_are_recognised(name, size):
+    for output_stride in (32, 16, 8) if name in ("mobilenet_v2", "xception") else (32,):
+        encoder = backbones.BUILDERS[name]((*size, 3), output_stride=output_stride)
+        backbones.get_backbone(encoder, (*size, 3), output_stride=output_stride)
+
+
 @pytest.mark.slow
 def test_multi_grid_multiplies_the_dilation_of_the_last_stage():
     model = backbones.resnet50(output_stride=16, multi_grid=(1, 2, 4))
@@ -114,6 +213,8 @@ def test_multi_grid_multiplies_the_dilation_of_the_last_stage():
 
 def test_dilated_vgg_is_that_of_deeplab():
     model = backbones.vgg(width=2, output_stride=8, pool_size=3)
+    assert {model.get_layer(f"block{i}_pool").pool_size for i in range(1, 6)} == {(3, 3)}
+    assert backbones.vgg(width=2).get_layer("block1_pool").pool_size == (2, 2)
     features = harness.outputs(model, harness.picture(65, 97, batch=1))
     assert [f.shape[1:3] for f in features] == [(33, 49), (17, 25), (9, 13), (9, 13), (9, 13)]
     assert model.get_layer("block5_conv1").dilation_rate == (2, 2)

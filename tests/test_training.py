@@ -12,7 +12,7 @@ from segbook.training import LayerwiseSGD, Poly, freeze, nested_layers, unfreeze
 
 
 @pytest.mark.parametrize(
-    ("step", "warmup", "expected"),
+    ("step", "warmup_steps", "expected"),
     [
         (0, 0, 0.1),
         (50, 0, 0.1 * 0.5**0.9),
@@ -21,24 +21,47 @@ from segbook.training import LayerwiseSGD, Poly, freeze, nested_layers, unfreeze
         (0, 20, 0.0),
         (5, 20, 0.025),
         (20, 20, 0.1),
-        (60, 20, 0.1 * 0.5**0.9),
+        (70, 20, 0.1 * 0.5**0.9),
+        (120, 20, 0.0),
     ],
 )
-def test_poly_follows_its_formula(step, warmup, expected):
-    schedule = Poly(0.1, steps=100, warmup=warmup)
+def test_poly_follows_its_formula(step, warmup_steps, expected):
+    schedule = Poly(0.1, decay_steps=100, warmup_steps=warmup_steps)
     assert float(schedule(step)) == pytest.approx(expected, abs=1e-7)
 
 
+def test_poly_is_the_polynomial_decay_of_keras_to_zero():
+    theirs = keras.optimizers.schedules.PolynomialDecay(1.0, 7, 0.0, power=2.0)
+    ours = Poly(1, 7, power=2.0)
+    steps = range(10)
+    assert [float(ours(step)) for step in steps] == [float(theirs(step)) for step in steps]
+
+
 def test_poly_saves_with_its_optimizer():
-    optimizer = keras.optimizers.SGD(Poly(0.1, steps=100, power=2.0, warmup=3))
+    optimizer = keras.optimizers.SGD(Poly(0.1, decay_steps=100, power=2.0, warmup_steps=3))
     config = keras.saving.serialize_keras_object(optimizer)
     loaded = keras.saving.deserialize_keras_object(config)
     assert loaded.get_config() == optimizer.get_config()
 
 
-def test_poly_needs_a_step_after_the_warmup():
-    with pytest.raises(ValueError, match="warmup=5 must be 0 or more and less than steps=5"):
-        Poly(0.1, steps=5, warmup=5)
+def test_poly_loads_what_version_0_1_0_saved():
+    loaded = Poly.from_config({"rate": 0.1, "steps": 100, "power": 2.0, "warmup": 20})
+    # There the number of steps included the warm-up.
+    assert [float(loaded(step)) for step in (10, 20, 60, 100)] == pytest.approx(
+        [0.05, 0.1, 0.025, 0.0]
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"decay_steps": 0}, "decay_steps=0 must be 1 or more"),
+        ({"decay_steps": 5, "warmup_steps": -1}, "warmup_steps=-1 must be 0 or more"),
+    ],
+)
+def test_poly_needs_steps(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        Poly(0.1, **arguments)
 
 
 def train(model, optimizer):
@@ -103,12 +126,94 @@ def test_freezing_and_unfreezing_reach_every_part():
     assert not encoder.get_layer("block1_conv1_bn").trainable
 
 
-def test_nested_layers_lists_the_layers_inside():
-    names = {
-        layer.name for layer in nested_layers(fcn(3, stride=32, backbone=small_encoder(width=4)))
-    }
-    assert {"block1_conv1", "fc6"} <= names
-    assert "small_encoder" not in names
+class Inside(layers.Layer):
+    """A layer with layers inside, one of them in a list."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.norm = layers.BatchNormalization(name="inner_norm")
+        self.list = [layers.Dense(2, name="inner_dense")]
+
+    def call(self, x, training=False):
+        return self.list[0](self.norm(x, training=training))
+
+
+def nest():
+    """A model whose layers are inside a layer, wrappers and a model."""
+    inner = keras.Sequential([keras.Input((None, 2)), Inside(name="inside")], name="inner")
+    image = keras.Input((3, 2))
+    x = inner(image)
+    x = layers.TimeDistributed(layers.BatchNormalization(name="norm"), name="each")(x)
+    x = layers.Bidirectional(layers.LSTM(2, return_sequences=True, name="lstm"), name="both")(x)
+    x = layers.Dense(2, trainable=False, name="fixed")(x)
+    return keras.Model(image, layers.Dense(1, name="score")(x))
+
+
+def trainable(model):
+    return {weight.path for weight in model.trainable_weights}
+
+
+def test_nested_layers_reach_everything_inside_once():
+    found = nested_layers(nest())
+    inside = {"inner", "inside", "inner_norm", "inner_dense", "norm", "score"}
+    assert inside | {"forward_lstm", "backward_lstm"} <= {layer.name for layer in found}
+    assert len(found) == len(set(map(id, found)))
+
+
+def test_unfreeze_restores_what_was_trainable_and_nothing_else():
+    model = nest()
+    before = trainable(model)
+    assert len(before) == 14
+    assert not [path for path in before if "fixed" in path]
+    for _ in range(2):
+        freeze(freeze(model))
+        assert trainable(model) == set()
+        assert not any(layer.trainable for layer in nested_layers(model))
+        assert trainable(unfreeze(model)) == before
+    unfreeze(model)
+    assert trainable(model) == before
+
+
+def test_batch_norm_stays_frozen_wherever_it_is():
+    model = nest()
+    before = trainable(model)
+    expected = {path for path in before if not path.endswith(("gamma", "beta"))}
+    assert len(before) - len(expected) == 4
+    for step in (lambda: None, lambda: freeze(model)):
+        step()
+        assert trainable(unfreeze(model, batch_norm=False)) == expected
+        x = np.random.default_rng(0).random((8, 3, 2), "float32")
+        moving = [w.numpy() for w in model.weights if "moving" in w.path]
+        model(x, training=True)
+        now = [w.numpy() for w in model.weights if "moving" in w.path]
+        for old, new in zip(moving, now, strict=True):
+            np.testing.assert_array_equal(new, old)
+    assert trainable(unfreeze(model)) == before
+
+
+def test_a_part_that_the_user_froze_stays_frozen():
+    model = nest()
+    model.get_layer("both").trainable = False
+    before = trainable(model)
+    assert trainable(unfreeze(freeze(model))) == before
+    # A fixed layer that two others share is fixed afterwards, too.
+    shared = layers.Dense(2, trainable=False, name="shared")
+    image = keras.Input((2,))
+    parts = [keras.Sequential([shared], name=name) for name in "ab"]
+    model = keras.Model(image, layers.Dense(1)(parts[1](parts[0](image))))
+    before = trainable(model)
+    assert trainable(unfreeze(freeze(model))) == before
+    assert len(before) == 2
+
+
+@pytest.mark.parametrize("part", ["model", "encoder"])
+def test_the_fixed_layer_of_an_fcn_stays_fixed(part):
+    encoder = small_encoder(width=4)
+    model = fcn(3, stride=32, backbone=encoder, up="transposed")
+    before = trainable(model)
+    assert not [path for path in before if "upscore32" in path]
+    freeze(model if part == "model" else encoder)
+    assert trainable(unfreeze(model)) == before
 
 
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
@@ -142,9 +247,32 @@ def test_layerwise_rates_save_and_refuse_negative_factors():
         LayerwiseSGD({"score": -1})
 
 
+def two_variables():
+    return [keras.Variable(np.zeros(1, "float32"), name=name) for name in ("body", "score")]
+
+
+def test_a_factor_that_fits_nothing_is_refused():
+    variables = two_variables()
+    LayerwiseSGD({"score": 10.0, "bod": 0.5}).build(variables)
+    with pytest.raises(ValueError, match=r"factors\['scroe'\] must be .* to train are body, score"):
+        LayerwiseSGD({"scroe": 10.0}).build(variables)
+    with pytest.raises(ValueError, match=r"factors\['scroe'\] must be for a part"):
+        LayerwiseSGD({"body": 2.0, "scroe": 10.0}).apply([np.ones(1, "float32")] * 2, variables)
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_each_way_to_apply_scales(given):
+    variables = two_variables()
+    optimizer = LayerwiseSGD({"score": 8.0}, learning_rate=0.5)
+    optimizer.build(variables)
+    grads = [np.ones(1, "float32"), np.ones(1, "float32")]
+    optimizer.apply(grads, *([variables] if given else []))
+    assert [float(variable.numpy()[0]) for variable in variables] == [-0.5, -4.0]
+
+
 def test_the_schedule_runs_inside_a_compiled_step():
     model = keras.Sequential([keras.Input((2,)), layers.Dense(1)])
-    model.compile(keras.optimizers.SGD(Poly(0.1, steps=4, warmup=2)), "mse")
+    model.compile(keras.optimizers.SGD(Poly(0.1, decay_steps=2, warmup_steps=2)), "mse")
     x = np.ones((4, 2), "float32")
     start = snapshot(model)
     model.train_on_batch(x, np.ones((4, 1), "float32"))

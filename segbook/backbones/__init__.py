@@ -13,6 +13,11 @@ from segbook.backbones.applications import (
     xception,
 )
 from segbook.backbones.choose import BUILDERS, get_backbone
+from segbook.backbones.efficientnet_lite import (
+    efficientnet_lite0,
+    efficientnet_lite0_classifier,
+)
+from segbook.backbones.imagenet import imagenet_class_names
 from segbook.backbones.preprocessing import CaffePreprocessing
 from segbook.backbones.resnet import resnet50_v1_5, resnet101_v1_5, resnet_v1_5
 from segbook.backbones.small import small_encoder
@@ -24,7 +29,10 @@ __all__ = [
     "CaffePreprocessing",
     "densenet121",
     "efficientnet_b0",
+    "efficientnet_lite0",
+    "efficientnet_lite0_classifier",
     "get_backbone",
+    "imagenet_class_names",
     "mobilenet_v2",
     "resnet50",
     "resnet50_v1_5",

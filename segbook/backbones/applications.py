@@ -162,8 +162,7 @@ def _encoder(name, input_shape, weights, outputs, preprocess, changes=None):
     lower = name.lower()
     check_channels(input_shape, weights, lower)
     image = keras.Input(input_shape)
-    x = preprocess(image) if input_shape[-1] == 3 else image
-    model = application(name, weights, input_tensor=x)
+    model = application(name, weights, input_tensor=preprocess(image))
     if changes:
         model = dilation.rebuild(model, changes)
     features = [model.get_layer(output).output for output in outputs]

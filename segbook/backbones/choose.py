@@ -1,5 +1,7 @@
 """Choose an encoder by name, or check one that was built already."""
 
+import itertools
+
 import keras
 
 from segbook.backbones.applications import (
@@ -10,6 +12,7 @@ from segbook.backbones.applications import (
     resnet101,
     xception,
 )
+from segbook.backbones.efficientnet_lite import efficientnet_lite0
 from segbook.backbones.resnet import resnet50_v1_5, resnet101_v1_5
 from segbook.backbones.vgg import vgg16
 
@@ -22,6 +25,7 @@ BUILDERS = {
     "mobilenet_v2": mobilenet_v2,
     "xception": xception,
     "efficientnet_b0": efficientnet_b0,
+    "efficientnet_lite0": efficientnet_lite0,
     "densenet121": densenet121,
 }
 
@@ -77,6 +81,11 @@ def get_backbone(
 
 
 def _output_stride(model):
-    height = model.input_shape[1] or 256
-    shape = (1, height, model.input_shape[2] or 256, model.input_shape[3])
-    return round(height / model.compute_output_shape(shape)[-1][1])
+    """Tell the output stride: that of the third feature, 8, and 2 for each that is coarser.
+
+    Encoders round odd sizes up or down, so that the picture's height over the feature's tells less.
+    """
+    _, height, width, channels = model.input_shape
+    shapes = model.compute_output_shape((1, height or 256, width or 256, channels))
+    areas = [shape[1] * shape[2] for shape in shapes[2:]]
+    return 8 * 2 ** sum(after < before for before, after in itertools.pairwise(areas))

@@ -44,9 +44,8 @@ def vgg(
         ValueError: If the output stride is none of these.
     """
     check_output_stride(output_stride, (32, 16, 8), name)
-    image = x = keras.Input(input_shape)
-    if input_shape[-1] == 3:
-        x = CaffePreprocessing(name="preprocessing")(x)
+    image = keras.Input(input_shape)
+    x = CaffePreprocessing(name="preprocessing")(image)
     features, dilation = [], 1
     blocks = zip(depths, (1, 2, 4, 8, 8), STRIDES, strict=True)
     for block, (depth, factor, stride) in enumerate(blocks, start=1):

@@ -25,16 +25,19 @@ def fcn(
 
     Long, Shelhamer and Darrell, 2015, section 4, and the authors' published networks. With the
     default backbone and 21 classes they have 136,152,917, 134,815,994 and 134,489,759 parameters.
-    For a laptop: `fcn(num_classes, stride, backbone=small_encoder())`, 0.75 million for 9 classes.
+    For a laptop: `fcn(num_classes, stride=8, backbone=small_encoder())`, 0.75 million for 9
+    classes.
 
     As in the paper, all score layers start at zero, the transposed convolutions inside start as
     bilinear and are learnt, and the last one stays bilinear. Deviations: "same" padding where the
     authors pad the picture by 100 and crop at an offset; here feature maps align at the top left.
+    "fc6" and "fc7" always start at random; the paper converts those of VGG-16's classifier.
 
     Args:
         num_classes: Number of classes.
         stride: Stride of the finest score map: 32, 16 or 8.
-        backbone: Name of a backbone, or a functional model with features at strides 2 to 32.
+        backbone: Name of a backbone, or a functional model with features at strides 2 to 32. What
+            is said of "vgg16" also holds for a model of this name, such as `backbones.vgg16()`.
         input_shape: `(height, width, channels)`; height and width may be None.
         weights: Weights of a backbone given by name: None, "imagenet" or a path.
         fc_kernel: Kernel size of "fc6". None: the paper's 7 for "vgg16", else 3.
@@ -60,8 +63,8 @@ def fcn(
     if up not in (None, "transposed", "bilinear"):
         raise ValueError(f"up={up!r} must be 'transposed', 'bilinear' or None.")
     check_arguments(num_classes, input_shape, minimum=32)
-    paper = backbone == "vgg16"
-    encoder = get_backbone(backbone, input_shape, weights=weights)
+    encoder = get_backbone(backbone, input_shape, weights=weights, output_stride=32)
+    paper = encoder.name == "vgg16"  # by name or built: `vgg16()` bears it
     image = keras.Input(input_shape, name="image")
     _, _, at8, at16, at32 = encoder(image)
 
