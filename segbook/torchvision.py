@@ -17,10 +17,10 @@ above. Our models take pictures in [0, 1] and normalise them inside.
 import os
 import re
 
-import numpy as np
+import keras
 
-from segbook.checks import SHOWN
 from segbook.torchfile import load_tensors
+from segbook.torchweights import assign_tensors
 
 _RESNET = (
     (r"stem", r"conv1"),
@@ -55,15 +55,6 @@ _DEEPLAB = (
     (r"score", r"classifier.4"),
 )
 
-_WEIGHTS = {
-    "kernel": "weight",
-    "bias": "bias",
-    "gamma": "weight",
-    "beta": "bias",
-    "moving_mean": "running_mean",
-    "moving_variance": "running_var",
-}
-
 
 def load_torchvision(model, source):
     """Give a model the weights of the same network of torchvision.
@@ -82,84 +73,45 @@ def load_torchvision(model, source):
         ValueError: If the model is not of these, or tensors are missing, left over or of another
             shape; the message names the first of them.
     """
+    modules = torchvision_modules(model)
     from_file = isinstance(source, str | os.PathLike)
     tensors = load_tensors(source) if from_file else source
-    weights = torchvision_weights(model)
-    expected = {name: torch_shape(weight) for name, weight in weights.items()}
-    unused = {re.sub("running_mean$", "num_batches_tracked", name) for name in expected}
-    if "conv1.weight" in expected:
-        unused |= {"fc.weight", "fc.bias"}
-    found = {
-        name: tuple(np.shape(tensor))
-        for name, tensor in tensors.items()
-        if name in expected or name not in unused
-    }
-    if found != expected:
-        raise ValueError(f"{source if from_file else 'source'}: {_differences(found, expected)}.")
-    for name, weight in weights.items():
-        value = np.asarray(tensors[name])
-        weight.assign(value.transpose(2, 3, 1, 0) if value.ndim == 4 else value)
+    if "conv1" in modules:
+        tensors = {name: x for name, x in tensors.items() if name not in ("fc.weight", "fc.bias")}
+    assign_tensors(modules, tensors, source=source if from_file else "source")
 
 
-def torchvision_weights(model):
-    """List the weights of a model by the names that torchvision has for them.
+def torchvision_modules(model):
+    """List the layers of a model by the names that torchvision has for them.
 
     Args:
         model: A model that `load_torchvision` takes.
 
     Returns:
-        A dict from a name in torchvision's `state_dict`, such as "backbone.layer1.0.conv1.weight",
-        to the Keras variable.
+        A dict from the name of a module, such as "backbone.layer1.0.conv1", to the Keras layer.
 
     Raises:
         ValueError: If torchvision does not have such a model.
     """
-    paths = [weight.path.split("/")[-2:] for weight in model.weights]
-    layers = {layer for layer, _ in paths}
+    layers = {layer.name: layer for layer in _flatten(model) if layer.weights}
     table = _RESNET
     if "score" in layers:
-        table = [(pattern, f"backbone.{name}") for pattern, name in _RESNET]
+        table = [(pattern, f"backbone.{module}") for pattern, module in _RESNET]
         table += [*_AUXILIARY, *(_DEEPLAB if "aspp_project" in layers else _FCN)]
-    names = {}
-    for (layer, kind), weight in zip(paths, model.weights, strict=True):
+    modules = {}
+    for name, layer in layers.items():
         # torchvision counts blocks from 0.
-        key = re.sub(r"(?<=_block)\d+", lambda number: str(int(number[0]) - 1), layer)
-        found = [
-            re.sub(pattern, name, key) for pattern, name in table if re.fullmatch(pattern, key)
-        ]
+        key = re.sub(r"(?<=_block)\d+", lambda number: str(int(number[0]) - 1), name)
+        found = [re.sub(a, module, key) for a, module in table if re.fullmatch(a, key)]
         if not found:
             raise ValueError(
-                f"model {model.name!r} with the layer {layer!r} must be a network of torchvision: "
+                f"model {model.name!r} with the layer {name!r} must be a network of torchvision: "
                 "resnet50_v1_5, resnet101_v1_5, or deeplab_v3 or fcn_resnet on one of them."
             )
-        names[f"{found[0]}.{_WEIGHTS[kind]}"] = weight
-    return names
+        modules[found[0]] = layer
+    return modules
 
 
-def torch_shape(weight):
-    """Tell the shape that a Keras weight has in PyTorch: kernels are `(out, in, h, w)` there."""
-    shape = tuple(weight.shape)
-    return (shape[3], shape[2], shape[0], shape[1]) if len(shape) == 4 else shape
-
-
-def _differences(found, expected):
-    missing = [f"{name} {shape}" for name, shape in expected.items() if name not in found]
-    foreign = [f"{name} {shape}" for name, shape in found.items() if name not in expected]
-    reshaped = [
-        f"found {name} {found[name]}, expected {shape}"
-        for name, shape in expected.items()
-        if name in found and found[name] != shape
-    ]
-    parts = []
-    if missing:
-        parts.append(f"found no {_shorten(missing)}, expected one each")
-    if foreign:
-        parts.append(f"found {_shorten(foreign)}, expected none of them")
-    if reshaped:
-        parts.append(_shorten(reshaped, "; "))
-    return "; ".join(parts)
-
-
-def _shorten(items, separator=", "):
-    more = len(items) - SHOWN
-    return separator.join(items[:SHOWN]) + (f"{separator}and {more} more" if more > 0 else "")
+def _flatten(model):
+    for layer in model.layers:
+        yield from _flatten(layer) if isinstance(layer, keras.Model) else [layer]

@@ -40,17 +40,20 @@ def assign_tensors(modules, tensors, *, source):
         name: tuple(weight.shape[axis] for axis in np.argsort(order))
         for name, (weight, order) in targets.items()
     }
-    problems = [f"no {name} {expected[name]}" for name in expected if name not in found]
-    problems += [f"{name}, which has no place" for name in found if name not in expected]
-    problems += [
-        f"{name} {np.shape(found[name])}, expected {shape}"
-        for name, shape in expected.items()
-        if name in found and np.shape(found[name]) != shape
+    missing = [f"no {name} {expected[name]}" for name in expected if name not in found]
+    foreign = [f"{name}, which has no place" for name in found if name not in expected]
+    common = {name: np.shape(found[name]) for name in expected if name in found}
+    reshaped = [
+        f"{name} {shape}, expected {expected[name]}"
+        for name, shape in common.items()
+        if shape != expected[name]
     ]
-    problems += [f"{name} with NaN or Inf" for name, x in found.items() if not np.isfinite(x).all()]
+    broken = [f"{name} with NaN or Inf" for name in common if not np.isfinite(found[name]).all()]
+    problems = []
+    for kind in (missing, foreign, reshaped, broken):
+        problems += kind[:SHOWN] + ["..."] * (len(kind) > SHOWN)
     if problems:
-        text = "; ".join(problems[:SHOWN]) + ("; ..." if len(problems) > SHOWN else "")
-        raise ValueError(f"{source}: found {text}.")
+        raise ValueError(f"{source}: found {'; '.join(problems)}.")
     for name, (weight, order) in targets.items():
         weight.assign(np.transpose(found[name], order))
 

@@ -45,8 +45,7 @@ def resnet_v1_5(
 
     Returns:
         A functional model from RGB pictures in [0, 1] to five feature maps with
-        `width * (1, 4, 8, 16, 32)` channels. Pictures of another number of channels than 3 go in as
-        they are.
+        `width * (1, 4, 8, 16, 32)` channels.
 
     Raises:
         ValueError: If an argument does not fit.
@@ -60,7 +59,7 @@ def resnet_v1_5(
             "block that has the stride cannot be dilated."
         )
     image = keras.Input(input_shape)
-    x = preprocessing.standardized(image) if input_shape[-1] == 3 else image
+    x = preprocessing.standardized(image)
     x = layers.ZeroPadding2D(3, name="stem_pad")(x)
     x = conv_block(x, width, 7, strides=2, padding="valid", name="stem")
     features = [x]
