@@ -15,8 +15,8 @@ from sklearn.datasets import load_sample_image
 
 from segbook import backbones
 from segbook.backbones import efficientnet_lite
-from segbook.torchfile import load_tensors
-from segbook.torchweights import assign_tensors
+from segbook.pretrained.assign import assign_tensors
+from segbook.pretrained.torchfile import load_tensors
 
 needs_torch = pytest.mark.skipif(
     importlib.util.find_spec("torch") is None, reason="the oracle is PyTorch"

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(BACKEND == "torch", reason="Keras has no strateg
 def trained(*arguments):
     """Run the program that trains on two devices."""
     done = subprocess.run(
-        [sys.executable, str(Path(__file__).with_name("strategies.py")), *arguments],
+        [sys.executable, str(Path(__file__).parent / "support/strategies.py"), *arguments],
         capture_output=True,
         env=os.environ | {"KERAS_BACKEND": BACKEND},
         text=True,

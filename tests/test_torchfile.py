@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from segbook.torchfile import load_tensors
+from segbook.pretrained.torchfile import load_tensors
 
 needs_torch = pytest.mark.skipif(
     importlib.util.find_spec("torch") is None, reason="the oracle is PyTorch"

@@ -10,10 +10,10 @@ import pytest
 from keras import ops
 from numpy.lib.stride_tricks import sliding_window_view
 
-import segbook.torchvision
+import segbook.pretrained.torchvision
 from segbook.backbones import BUILDERS, resnet50_v1_5, resnet_v1_5, small_encoder
 from segbook.models import deeplab_v3, fcn_resnet
-from segbook.torchvision import load_torchvision, torchvision_modules
+from segbook.pretrained.torchvision import load_torchvision, torchvision_modules
 
 DEPTHS, WIDTH = (1, 1, 2, 2), 4
 SIZES = ((64, 96), (65, 97), (62, 33))
@@ -361,7 +361,9 @@ def test_tensors_that_do_not_fit_are_named_and_none_is_loaded(kind, change, mess
 
 
 def test_a_file_that_does_not_fit_is_named(monkeypatch):
-    monkeypatch.setattr(segbook.torchvision, "load_tensors", lambda path: {"a": np.ones(2)})
+    monkeypatch.setattr(
+        segbook.pretrained.torchvision, "load_tensors", lambda path: {"a": np.ones(2)}
+    )
     with pytest.raises(ValueError, match=r"^some/file.pth: found no conv1.weight"):
         load_torchvision(encoder(), Path("some/file.pth"))
 

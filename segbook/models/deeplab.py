@@ -129,7 +129,7 @@ def deeplab_v3(
     small_encoder(output_stride=16), width=48)`, 0.80 million.
 
     Deviations, all torchvision's: a 3x3 convolution between the pyramid and the scores, dropout of
-    0.5 where the authors' code has 0.1, and the auxiliary head. `segbook.torchvision`
+    0.5 where the authors' code has 0.1, and the auxiliary head. `segbook.pretrained.torchvision`
     loads torchvision's weights.
 
     Args:

@@ -23,7 +23,7 @@ def fcn_resnet(
 
     A 3x3 convolution and a 1x1 score on the last features, which dilation keeps at output stride 8,
     and a bilinear resize. Long et al., 2015, have skips on a VGG-16 instead: that is `fcn`.
-    `segbook.torchvision` loads torchvision's weights. For a laptop:
+    `segbook.pretrained.torchvision` loads torchvision's weights. For a laptop:
     `fcn_resnet(num_classes, small_encoder(output_stride=8))`, 0.63 million.
 
     Args:

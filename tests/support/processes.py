@@ -22,7 +22,7 @@ def start(code, *arguments):
     Returns:
         A `subprocess.Popen`.
     """
-    package = Path(__file__).parents[1] / "segbook"
+    package = Path(__file__).parents[2] / "segbook"
     command = [sys.executable, "-c", START + code, package, *map(str, arguments)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 

@@ -19,8 +19,8 @@ import re
 
 import keras
 
-from segbook.torchfile import load_tensors
-from segbook.torchweights import assign_tensors
+from segbook.pretrained.assign import assign_tensors
+from segbook.pretrained.torchfile import load_tensors
 
 _RESNET = (
     (r"stem", r"conv1"),
