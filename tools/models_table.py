@@ -18,7 +18,7 @@ ROWS = (
         "Long et al., 2015",
         32,
         "VGG-16, 7x7x4096 fc6, fixed bilinear last layer",
-        '"same" padding in place of 100 pixels',
+        '"same" padding in place of 100 pixels; fc6, fc7 start at random',
     ),
     (models.fcn, {"stride": 16}, "Long et al., 2015", 16, "the same, score on pool4", "the same"),
     (
@@ -50,8 +50,8 @@ ROWS = (
         {},
         "Chen et al., 2015",
         8,
-        "VGG-16, LargeFOV: fc6 3x3 at rate 12",
-        "no CRF",
+        "VGG-16, pool5a, LargeFOV: fc6 3x3 at rate 12",
+        "no CRF; fc6, fc7 start at random",
     ),
     (
         models.deeplab_v2,
@@ -67,7 +67,7 @@ ROWS = (
         "Chen et al., 2017b",
         16,
         "ResNet-50, multi-grid 1, 2, 4, rates 6, 12, 18, image pooling",
-        "torchvision's 3x3 convolution before the scores",
+        "torchvision's: a 3x3 convolution before the scores, dropout 0.5",
     ),
     (
         models.deeplab_v3plus,
@@ -76,6 +76,14 @@ ROWS = (
         16,
         "separable pyramid and decoder, 48 channels at stride 4",
         "Xception of keras.applications",
+    ),
+    (
+        models.fcn_resnet,
+        {},
+        "torchvision",
+        8,
+        "ResNet-50 with the stride in its 3x3 convolutions, loads torchvision's weights",
+        "no skips",
     ),
     (
         models.pspnet,
@@ -91,7 +99,7 @@ ROWS = (
         "Fu et al., 2019",
         8,
         "ResNet-101, position and channel attention",
-        "no multi-grid in the ResNet",
+        "channel attention as in the paper, not as in the code",
     ),
     (
         models.ccnet,
@@ -99,7 +107,7 @@ ROWS = (
         "Huang et al., 2019",
         8,
         "ResNet-101, criss-cross attention, R = 2",
-        "no category consistency loss",
+        "no category consistency loss; ResNet begins with one 7x7",
     ),
     (
         models.ocrnet,

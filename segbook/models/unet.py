@@ -31,6 +31,8 @@ def unet(
     572x572; `unet_output_size` tells. With "same" they have the picture's size, for any size; odd
     sizes are rounded up on the way down and cropped on the way up.
 
+    The up-convolutions have no ReLU of their own: the paper's figure 1 shows none.
+
     With an encoder, its features at strides 2 to 32 take the place of the contracting path, and the
     expanding path goes on to the picture's own size, where there is nothing to add:
     `unet(num_classes, encoder="efficientnet_lite0", weights="imagenet", batch_norm=True)`, 5.40

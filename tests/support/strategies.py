@@ -3,8 +3,8 @@
 The number of devices can only be chosen before a backend starts, so this is a program of its own.
 It prints as JSON what was trained: way, run and head to the head's weights and reported scores.
 
-    python tests/support/strategies.py            a few losses, SGD
-    python tests/support/strategies.py all        every loss, sample weights, uneven void, SGD and Adam
+    python tests/support/strategies.py       a few losses, SGD
+    python tests/support/strategies.py all   every loss, sample weights, uneven void, SGD, Adam
 """
 
 import contextlib
