@@ -365,8 +365,7 @@ def test_auxiliary_heads_have_the_parameters_of_torchvision_fcn(zeros):
 def moved(model, *parts):
     """Tell which outputs move with the weights whose path has one of these parts."""
     x = harness.picture(33, 33)
-    harness.shake(model, 0.3)
-    before = harness.outputs(model, x)
+    before = harness.outputs(harness.shake(model), x)
     weights = [w for w in model.trainable_variables if any(part in w.path for part in parts)]
     assert weights
     for weight in weights:
@@ -376,17 +375,17 @@ def moved(model, *parts):
 
 
 @pytest.mark.parametrize(
-    ("build", "arguments", "width", "drop"),
+    ("build", "stride", "width", "drop"),
     [
         # torchvision has a quarter of the features, PSPNet 256 of 1024, CCNet and OCRNet 512.
-        (deeplab_v3, {"backbone": encoder(16)}, 8, layers.Dropout),
-        (pspnet, {"backbone": encoder(8)}, 8, layers.Dropout),
-        (ccnet, {"backbone": encoder(8)}, 24, layers.SpatialDropout2D),
-        (ocrnet, {"backbone": encoder(8)}, 24, layers.SpatialDropout2D),
+        (deeplab_v3, 16, 8, layers.Dropout),
+        (pspnet, 8, 8, layers.Dropout),
+        (ccnet, 8, 24, layers.SpatialDropout2D),
+        (ocrnet, 8, 24, layers.SpatialDropout2D),
     ],
 )
-def test_auxiliary_logits_come_from_the_stage_before_the_last(build, arguments, width, drop):
-    model = build(3, width=24, auxiliary=True, **arguments)
+def test_auxiliary_logits_come_from_the_stage_before_the_last(build, stride, width, drop):
+    model = build(3, encoder(stride), width=24, auxiliary=True)
     assert [output.shape for output in model.outputs] == 2 * [(None, None, None, 3)]
     assert model.get_layer("auxiliary_head").filters == width
     assert type(model.get_layer("auxiliary_dropout")) is drop
