@@ -389,15 +389,17 @@ def test_auxiliary_heads_have_the_parameters_of_torchvision_fcn(zeros):
     assert without_biases(resnet50()) + head(2048) + head(1024) == 35_322_218
 
 
-def moved(model, *parts):
-    """Tell which outputs move with the weights whose path has one of these parts."""
+def moved(model, part):
+    """Tell which outputs move with the weights whose path has this part."""
     x = harness.picture(33, 33)
     before = harness.outputs(harness.shake(model), x)
-    weights = [w for w in model.trainable_variables if any(part in w.path for part in parts)]
+    weights = [weight for weight in model.trainable_variables if part in weight.path]
     assert weights
     for weight in weights:
-        weight.assign(weight + 0.1)
+        weight.assign(1.1 * weight)
     after = harness.outputs(model, x)
+    for weight in weights:
+        weight.assign(weight / 1.1)
     return [not np.array_equal(*pair) for pair in zip(before, after, strict=True)]
 
 
