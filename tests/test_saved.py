@@ -11,6 +11,7 @@ import segbook  # noqa: F401  registers what the file names
 DATA = Path(__file__).parent / "data"
 
 
+@pytest.mark.skipif(keras.__version__.startswith("3.8."), reason="the file is by Keras 3.15")
 def test_a_model_saved_before_the_move_still_loads():
     # Version 0.1.0, Keras 3.15: every layer, loss and metric of that day, LayerwiseSGD and Poly.
     expected = np.load(DATA / "before_the_move.npz")
