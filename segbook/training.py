@@ -193,7 +193,7 @@ class LayerwiseSGD(keras.optimizers.SGD):
             scales = [self._factor(variable) for variable in trainable_variables]
         # The step is linear in the gradients so far, so scaling them scales the learning rate.
         scaled = [
-            grad if grad is None else grad * ops.cast(scale, grad.dtype)
+            grad if grad is None else ops.multiply(grad, scale)
             for grad, scale in zip(grads, scales, strict=True)
         ]
         super().apply(scaled, trainable_variables)

@@ -117,6 +117,7 @@ def test_types(tmp_path, kind, stored, expected):
     content = {"x": tensor(Storage(kind, "0", 2), 0, (2,), (1,))}
     found = load_tensors(write_zip(tmp_path / "a.pth", content, {"0": stored}))["x"]
     assert found.dtype == expected.dtype
+    assert not found.flags.writeable
     np.testing.assert_array_equal(found, expected)
 
 
