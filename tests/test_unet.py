@@ -62,6 +62,7 @@ def test_all_five_features_are_used_once():
     harness.check_gradients(model)
 
 
+@pytest.mark.slow
 def test_on_a_pretrained_encoder():
     model = unet(21, encoder="efficientnet_lite0", weights="imagenet", batch_norm=True)
     assert model.count_params() == 5_398_773
