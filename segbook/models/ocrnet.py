@@ -32,6 +32,8 @@ def ocrnet(
     `loss_weights=[1.0, 0.4]`, fitted to `[masks, masks]`. Afterwards
     `keras.Model(model.input, model.outputs[0])` gives the logits alone.
 
+    With `num_classes=1` there is one region only, whose context is the same at every place.
+
     Deviation: the authors' ResNet begins with three 3x3 convolutions, the one of
     `keras.applications` with one 7x7.
 
