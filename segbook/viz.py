@@ -246,7 +246,7 @@ def per_class(results: dict, task: Task, title: str = "", *, ylabel: str = "IoU"
     ax.set_xticks(range(task.num_classes), task.class_names)
     ax.set_ylim(0, 1)
     ax.set_ylabel(ylabel)
-    ax.legend(ncols=len(results))
+    figure.legend(ncols=len(results), loc="outside upper right")
     ax.set_title(title, loc="left")
     return figure
 
