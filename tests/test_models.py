@@ -22,6 +22,7 @@ from segbook.models.deeplab import (
 from segbook.models.fcn import fcn
 from segbook.models.parts import auxiliary_head
 from segbook.models.pspnet import pspnet
+from segbook.models.segformer import segformer
 from segbook.models.segnet import segnet
 from segbook.models.unet import unet, unet_output_size
 
@@ -67,6 +68,9 @@ TINY = {
     "danet": lambda: danet(3, encoder(8), width=8, auxiliary=True, dropout=0.0),
     "ccnet": lambda: ccnet(3, encoder(8), width=8, dropout=0.0),
     "ocrnet": lambda: ocrnet(3, encoder(8), width=8, key_channels=4, auxiliary=True, dropout=0.0),
+    "segformer": lambda: segformer(
+        3, (4, 8, 12, 16), heads=(1, 2, 2, 4), depths=(1, 2, 1, 1), decoder_width=8, dropout=0.0
+    ),
 }
 
 
@@ -136,6 +140,7 @@ LAPTOP = {
     "danet": lambda n: danet(n, small_encoder(output_stride=8), width=48),
     "ccnet": lambda n: ccnet(n, small_encoder(output_stride=8), width=48),
     "ocrnet": lambda n: ocrnet(n, small_encoder(output_stride=8), width=64, key_channels=32),
+    "segformer": lambda n: segformer(n, (16, 32, 64, 96), heads=(1, 1, 2, 3), decoder_width=64),
 }
 
 
