@@ -11,6 +11,10 @@ from keras import ops
 from segbook import layers
 
 
+def features(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape).astype("float32")
+
+
 def apply(build, *shapes, seed=0):
     """Run `build` on random features of the given shapes; return the inputs and the output."""
     rng = np.random.default_rng(seed)
@@ -141,8 +145,9 @@ def test_conv_block_is_convolution_then_norm_then_activation(
     arguments = {**arguments, "batch_norm": batch_norm}
     if activation != "relu":  # the default
         arguments["activation"] = activation
-    model, weights, x = randomized(keras.Model(image, layers.conv_block(image, 5, **arguments)))
-    kernel, *rest = weights
+    model = keras.Model(image, layers.conv_block(image, 5, **arguments))
+    kernel, *rest = harness.randomize(model).values()
+    x = features(2, 9, 6, 4)
     assert kernel.shape[:2] == 2 * (arguments.get("kernel_size", 3),)
     y = references.convolve(x, kernel, **inner)
     y = references.normalize(y, *rest) if batch_norm else y + rest[0]
@@ -162,9 +167,9 @@ def test_conv_block_is_convolution_then_norm_then_activation(
 )
 def test_separable_block_is_depthwise_then_1x1_each_normalised_and_activated(arguments, inner):
     image = keras.Input((None, None, 4))
-    built = keras.Model(image, layers.separable_block(image, 5, **arguments))
-    model, weights, x = randomized(built)
-    kernel, *between, mix, scale, shift, mean, variance = weights
+    model = keras.Model(image, layers.separable_block(image, 5, **arguments))
+    kernel, *between, mix, scale, shift, mean, variance = harness.randomize(model).values()
+    x = features(2, 9, 6, 4)
     assert kernel.shape == 2 * (arguments.get("kernel_size", 3),) + (4, 1)
     y = references.convolve(x, kernel, depthwise=True, **inner)
     if arguments.get("inner_activation", True):
@@ -172,17 +177,6 @@ def test_separable_block_is_depthwise_then_1x1_each_normalised_and_activated(arg
     y = references.normalize(references.convolve(y, mix), scale, shift, mean, variance)
     expected = references.relu(y)
     np.testing.assert_allclose(harness.outputs(model, x)[0], expected, rtol=1e-4, atol=1e-4)
-
-
-def randomized(model):
-    """Give a model random weights; return it, the weights, and features of both signs."""
-    rng = np.random.default_rng(0)
-    for weight in model.weights:
-        values = rng.uniform(0.5, 1.5, weight.shape)  # scales and variances are positive
-        if weight.name not in ("gamma", "moving_variance"):
-            values = rng.normal(size=weight.shape)
-        weight.assign(values.astype("float32"))
-    return model, model.get_weights(), rng.normal(size=(2, 9, 6, 4)).astype("float32")
 
 
 @pytest.mark.parametrize(
