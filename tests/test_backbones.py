@@ -201,6 +201,10 @@ def test_rates_of_the_last_stages(output_stride, multi_grid, expected):
             changes[f"conv{stage}_block{i + 1}_2_conv"]["dilation_rate"] for i in range(len(rates))
         ]
         assert found == rates
+    lost = {stage for stage, stride in ((4, 16), (5, 32)) if stride > output_stride}
+    strides = {name: change["strides"] for name, change in changes.items() if "strides" in change}
+    # The shortcut of a stage's first block has the stride as well.
+    assert strides == {f"conv{stage}_block1_{i}_conv": 1 for stage in lost for i in (0, 1)}
 
 
 @pytest.mark.parametrize(

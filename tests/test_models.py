@@ -287,6 +287,16 @@ def test_valid_unet_crops_its_skips_to_the_same_place():
     np.testing.assert_allclose(first[:, 4:, 4:], second[:, :-4, :-4], rtol=1e-3, atol=1e-4)
 
 
+def test_valid_unet_is_the_padded_one_where_padding_does_not_reach():
+    """With one pooling; its skips are cropped in the centre, and so are the logits."""
+    valid, padded = (unet(2, width=2, depth=1, padding=padding) for padding in ("valid", "same"))
+    padded.set_weights(harness.shake(valid, 0.3).get_weights())
+    x = harness.picture(64, 64)
+    (inside,), (all_of_it,) = (harness.outputs(model, x) for model in (valid, padded))
+    assert inside.shape[1:3] == (48, 48)
+    np.testing.assert_allclose(inside, all_of_it[:, 8:-8, 8:-8], rtol=1e-3, atol=1e-4)
+
+
 def test_segnet_has_the_parameters_of_the_paper(zeros):
     model = segnet(11)
     trainable, every = harness.count(model)
