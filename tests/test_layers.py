@@ -24,27 +24,39 @@ def apply(build, *shapes, seed=0):
     return arrays, ops.convert_to_numpy(model(arrays))
 
 
-@pytest.mark.parametrize(("stride", "size"), [(2, 4), (8, 16), (32, 64), (2, 3)])
+@pytest.mark.parametrize(("stride", "size"), [(2, 4), (3, 5), (5, 9), (8, 16), (32, 64)])
 def test_bilinear_kernel_is_a_triangle_a_channel(stride, size):
     kernel = ops.convert_to_numpy(layers.BilinearInitializer()((size, size, 3, 3)))
-    line = 1 - np.abs(np.arange(size) - (size - 1) / 2) / ((size + 1) // 2)
+    line = 1 - np.abs(np.arange(size) - (size - 1) / 2) / stride
     np.testing.assert_allclose(kernel[:, :, 1, 1], np.outer(line, line), atol=1e-6)
     assert not kernel[:, :, 0, 1].any()
+    # The stamps add up to one everywhere.
+    sums = [kernel[i::stride, j::stride, 1, 1].sum() for i in range(stride) for j in range(stride)]
+    np.testing.assert_allclose(sums, 1, atol=1e-5)
 
 
-@pytest.mark.parametrize("stride", [2, 4, 8])
+@pytest.mark.parametrize("size", [0, 2, 3, 6, 7, 10])
+def test_bilinear_kernel_names_the_size_it_refuses(size):
+    # Such a kernel would shift what it enlarges by half a pixel.
+    with pytest.raises(ValueError, match=f"size {size} is bilinear for no stride: it must be 2s"):
+        layers.BilinearInitializer()((4, size, 1, 1))
+
+
+@pytest.mark.parametrize("stride", [2, 3, 4, 5, 7, 8])
 def test_bilinear_transposed_convolution_equals_a_resize_inside(stride):
     (x,), up = apply(layers.bilinear_transposed(3, stride), (2, 6, 7, 3))
     expected = references.resize(x, 6 * stride, 7 * stride)
+    resized = ops.image.resize(x, (6 * stride, 7 * stride), "bilinear", data_format="channels_last")
+    np.testing.assert_allclose(resized, expected, atol=1e-5)
     border = stride // 2
     inside = (slice(None), slice(border, -border), slice(border, -border))
     np.testing.assert_allclose(up[inside], expected[inside], atol=1e-5)
     assert np.abs(up - expected)[:, 0].max() > 0.01
 
 
-@pytest.mark.parametrize("stride", [0, 1, 3])
+@pytest.mark.parametrize("stride", [0, 1, 2.5])
 def test_bilinear_transposed_names_the_stride_it_refuses(stride):
-    with pytest.raises(ValueError, match=f"stride={stride} must be an even number"):
+    with pytest.raises(ValueError, match=f"stride={stride} must be a whole number, 2 or more"):
         layers.bilinear_transposed(3, stride)
 
 
