@@ -16,7 +16,6 @@ NOT_YET = (
     "00_start",
     "01_convolutions",
     "02_training",
-    "03_masks",
     "04_feeding",
     "06_unet",
     "08_dilation",
