@@ -17,7 +17,6 @@ NOT_YET = (
     "01_convolutions",
     "02_training",
     "03_masks",
-    "04_feeding",
     "06_unet",
     "08_dilation",
     "09_aspp",
