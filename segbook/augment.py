@@ -105,7 +105,9 @@ def warp(size=None, *, scale=(1, 1), rotate=0, shear=0, translate=0, mirror=0.5,
         )
         if low < 1:
             softness = np.maximum(1 / factor - 1, 0) / 2
-            images = _blurred(images, softness, radius=int(np.ceil(1.5 * (1 / low - 1))))
+            radius = int(np.ceil(1.5 * (1 / low - 1)))  # three deviations
+            soft = _blurred(images.astype("float32", copy=False), softness, radius)
+            images = soft.astype(images.dtype, copy=False)
         return resample(images, masks, matrices, new, void=void)
 
     return augment
