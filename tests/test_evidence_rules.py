@@ -15,7 +15,6 @@ CHAPTERS = sorted((Path(__file__).parents[1] / "chapters").glob("*.ipynb"))
 NOT_YET = (
     "00_start",
     "01_convolutions",
-    "02_training",
     "03_masks",
     "04_feeding",
     "06_unet",
