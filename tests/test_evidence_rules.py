@@ -18,7 +18,6 @@ NOT_YET = (
     "02_training",
     "03_masks",
     "04_feeding",
-    "06_unet",
     "08_dilation",
     "09_aspp",
     "10_deeplab",
