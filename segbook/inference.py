@@ -1,4 +1,4 @@
-"""Predict large pictures tile by tile, with the logits that they would have at once."""
+"""Predict large pictures tile by tile: with the logits that they would have at once, or blended."""
 
 import math
 
@@ -44,19 +44,58 @@ def predict_tiled(model, picture, tile, margin, stride):
     result = None
     for top, bottom in rows:
         for left, right in columns:
-            logits = _predict(model, picture[top:bottom, left:right])
-            if logits.shape[:2] != (bottom - top, right - left):
-                raise ValueError(
-                    f"model gives logits of size {logits.shape[:2]} for a tile of size "
-                    f"{(bottom - top, right - left)}; the sizes must be equal. For 'valid' padding "
-                    "there is overlap_tile."
-                )
+            logits = _predict_same(model, picture[top:bottom, left:right])
             if result is None:
                 result = np.empty((*picture.shape[:2], logits.shape[2]), "float32")
             # What lies too close to the bottom and right, the next tiles overwrite.
             above, before = margin * (top > 0), margin * (left > 0)
             result[top + above : bottom, left + before : right] = logits[above:, before:]
     return result
+
+
+def predict_blended(model, picture, tile, *, overlap=0.5, stride=1):
+    """Predict a picture as the weighted mean of overlapping tiles; their middles count most.
+
+    The weights are a Gaussian about the centre of the tile, with a standard deviation of an eighth
+    of its side, and tiles overlap by half: the defaults of nnU-Net (Isensee et al. 2021; file
+    `sliding_window_prediction.py` of its version 2). As there, logits are averaged, not
+    probabilities. Other than there, tiles may start at multiples of a stride only.
+
+    Nothing jumps where tiles meet. But the result does not equal the prediction of the whole
+    picture, as that of `predict_tiled` with a wide margin does.
+
+    Args:
+        model: As for `predict_tiled`.
+        picture: float array `(height, width, channels)` in [0, 1].
+        tile: Largest height and width of a tile, in pixels.
+        overlap: The share of a tile's side that the next tile covers too, at least.
+        stride: Tiles start at multiples of it; with the model's output stride all tiles divide the
+            picture alike.
+
+    Returns:
+        float32 logits `(height, width, C)`.
+
+    Raises:
+        ValueError: If an argument does not fit, or if the logits have another size than the tile.
+    """
+    _check_picture(picture)
+    if not 0 <= overlap < 1:
+        raise ValueError(f"overlap={overlap} must be a share of the tile, 0 or more and below 1.")
+    if not 1 <= stride <= tile:
+        raise ValueError(f"tile={tile}, stride={stride}: stride must be 1 or more, at most tile.")
+    half = math.ceil(overlap * tile / 2)
+    rows, columns = (_spans(length, tile, half, stride) for length in picture.shape[:2])
+    total, weights = None, np.zeros((*picture.shape[:2], 1), "float32")
+    for top, bottom in rows:
+        for left, right in columns:
+            here = slice(top, bottom), slice(left, right)
+            logits = _predict_same(model, picture[here])
+            weight = np.outer(_bell(bottom - top), _bell(right - left))[..., None]
+            if total is None:
+                total = np.zeros((*picture.shape[:2], logits.shape[2]), "float32")
+            total[here] += weight * logits
+            weights[here] += weight
+    return total / weights
 
 
 def overlap_tile(model, picture, tile, stride):
@@ -114,6 +153,22 @@ def _spans(length, tile, margin, stride):
         size, step = tile, stride
     last = math.ceil((length - size) / stride) * stride
     return [(start, min(start + size, length)) for start in [*range(0, last, step), last]]
+
+
+def _bell(length):
+    """Give a Gaussian over `length` pixels: 1 in the middle, 0.0003 at the ends."""
+    places = (np.arange(length, dtype="float32") - (length - 1) / 2) / (length / 8)
+    return np.exp(-(places**2) / 2)
+
+
+def _predict_same(model, tile):
+    logits = _predict(model, tile)
+    if logits.shape[:2] != tile.shape[:2]:
+        raise ValueError(
+            f"model gives logits of size {logits.shape[:2]} for a tile of size {tile.shape[:2]}; "
+            "the sizes must be equal. For 'valid' padding there is overlap_tile."
+        )
+    return logits
 
 
 def _predict(model, tile):

@@ -6,7 +6,7 @@ import pytest
 from harness import picture, shake
 
 from segbook import backbones
-from segbook.inference import overlap_tile, predict_tiled
+from segbook.inference import overlap_tile, predict_blended, predict_tiled
 from segbook.models import fcn, unet
 
 EXACT = 1e-4
@@ -145,6 +145,68 @@ def test_no_tile_is_larger_than_asked_and_no_work_is_done_twice():
     assert len(model.sizes) == 21 * 2  # 64 + 20 * 48 >= 1000, 64 + 48 >= 70
 
 
+class Naming:
+    """Gives each tile its number as its only logit."""
+
+    def __init__(self):
+        self.count = 0
+
+    def predict_on_batch(self, x):
+        self.count += 1
+        return np.full((*x.shape[:3], 1), self.count, "float32")
+
+
+def test_blended_tiles_are_weighted_by_a_gaussian():
+    blended = predict_blended(Naming(), np.zeros((8, 12, 3), "float32"), tile=8)
+    bell = np.exp(-(((np.arange(8) - 3.5) / 1) ** 2) / 2)  # the deviation is an eighth of 8
+    first, second = np.pad(bell, (0, 4)), np.pad(bell, (4, 0))
+    expected = (first + 2 * second) / (first + second)
+    np.testing.assert_allclose(blended[..., 0], np.tile(expected, (8, 1)), rtol=1e-5)
+
+
+@pytest.mark.parametrize("size", [(64, 64), (30, 41), (97, 133), (65, 200)])
+def test_blending_does_not_change_what_does_not_depend_on_the_tile(size):
+    image = keras.Input((None, None, 3))
+    model = shake(keras.Model(image, keras.layers.Conv2D(2, 1)(image)))
+    x = picture(*size)[0]
+    blended = predict_blended(model, x, tile=64, stride=8)
+    assert blended.dtype == np.float32
+    np.testing.assert_allclose(blended, whole(model, x), atol=EXACT)
+
+
+def test_blended_tiles_are_nearer_to_the_whole_than_tiles_laid_edge_to_edge():
+    model, x = small_unet(2), picture(96, 160)[0]
+    expected = whole(model, x)
+    edge_to_edge = np.abs(predict_tiled(model, x, 32, 0, 4) - expected).mean()
+    blended = np.abs(predict_blended(model, x, 32, stride=4) - expected).mean()
+    assert EXACT < blended < 0.7 * edge_to_edge
+
+
+@pytest.mark.parametrize(
+    ("overlap", "stride", "expected"),
+    [(0.5, 1, 5), (0.5, 8, 5), (0.25, 1, 4), (0, 1, 3), (0.9, 16, 9)],
+)
+def test_blended_tiles_overlap_by_the_share(overlap, stride, expected):
+    model = Counting()
+    x = np.zeros((64, 192, 3), "float32")
+    predict_blended(model, x, tile=64, overlap=overlap, stride=stride)
+    assert model.sizes == [(64, 64)] * expected
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"overlap": 1}, "overlap=1 must be"),
+        ({"overlap": -0.1}, "overlap=-0.1 must be"),
+        ({"stride": 0}, "tile=64, stride=0"),
+        ({"stride": 65}, "tile=64, stride=65"),
+    ],
+)
+def test_wrong_overlaps_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        predict_blended(Counting(), np.zeros((99, 99, 3), "float32"), tile=64, **arguments)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -164,6 +226,7 @@ def test_wrong_tiles_are_refused(arguments, message):
     "predict",
     [
         lambda x: predict_tiled(Counting(), x, 64, 0, 1),
+        lambda x: predict_blended(Counting(), x, 64),
         lambda x: overlap_tile(Counting(), x, 64, 1),
     ],
 )
@@ -176,6 +239,8 @@ def test_a_model_that_does_not_fit_is_refused():
     x = picture(80, 80)[0]
     with pytest.raises(ValueError, match=r"\(24, 24\) for a tile of size \(64, 64\)"):
         predict_tiled(small_unet(2, padding="valid"), x, 64, 0, 4)
+    with pytest.raises(ValueError, match=r"\(24, 24\) for a tile of size \(64, 64\)"):
+        predict_blended(small_unet(2, padding="valid"), x, 64, stride=4)
     shrunk = keras.Sequential([keras.Input((None, None, 3)), keras.layers.Conv2D(2, 4)])
     with pytest.raises(ValueError, match="61x61 logits"):
         overlap_tile(shrunk, x, 64, 1)
