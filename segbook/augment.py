@@ -1,6 +1,6 @@
 """Changes to pictures and masks that a model should not mind.
 
-`chain`, `flip`, `pad`, `photometric` and `warp` make augmentations: functions
+`chain`, `elastic`, `flip`, `pad`, `photometric` and `warp` make augmentations: functions
 `augment(images, masks, rng)` from one batch to another. They take float pictures `(n, h, w, c)` in
 [0, 1], integer masks `(n, h, w)` and a `numpy.random.Generator` for every draw, and give NumPy
 arrays of the same dtypes, computed on the processor: beside the training, not in it.
@@ -8,7 +8,7 @@ arrays of the same dtypes, computed on the processor: beside the training, not i
 
 import numpy as np
 from PIL import Image
-from scipy import ndimage  # comes with scikit-learn
+from scipy import ndimage
 
 from segbook.samples import VOID
 
@@ -58,7 +58,9 @@ def warp(size=None, *, scale=(1, 1), rotate=0, shear=0, translate=0, mirror=0.5,
 
     Resampling once keeps pictures sharper than one step after another would. Where the scaled
     picture is larger than the result, a random part of it is cut out; where it is smaller, it lies
-    at a random place, in black and void.
+    at a random place, in black and void. Pictures that shrink are blurred first, with a Gaussian of
+    half a pixel for each pixel that a step grows by, so that fine stripes turn grey and not into
+    coarse ones.
 
     Args:
         size: `(height, width)` of the results; None for the size of what comes in.
@@ -101,9 +103,66 @@ def warp(size=None, *, scale=(1, 1), rotate=0, shear=0, translate=0, mirror=0.5,
             mirrored=rng.random(count) < mirror,
             shift=rng.uniform(-1, 1, (count, 2)) * room,
         )
+        if low < 1:
+            softness = np.maximum(1 / factor - 1, 0) / 2
+            radius = int(np.ceil(1.5 * (1 / low - 1)))  # three deviations
+            soft = _blurred(images.astype("float32", copy=False), softness, radius)
+            images = soft.astype(images.dtype, copy=False)
         return resample(images, masks, matrices, new, void=void)
 
     return augment
+
+
+def elastic(deviation=10, *, grid=3, void=VOID):
+    """Make an augmentation that bends pictures and masks smoothly, as if drawn on rubber.
+
+    That of U-Net (Ronneberger, Fischer and Brox 2015, section 3.1): random shifts at the points of
+    a coarse grid, and cubic interpolation between them; here by a cubic spline, and what comes from
+    outside the picture is black and void. Keep `deviation` well below the distance between two
+    points of the grid, or the rubber folds.
+
+    Args:
+        deviation: Standard deviation of the shifts along y and along x, in pixels.
+        grid: Points of the grid along each axis; the outermost lie in the corners.
+        void: What masks get outside the picture.
+
+    Returns:
+        A function `(images, masks, rng)` to images and masks.
+
+    Raises:
+        ValueError: If an argument is out of range.
+    """
+    if deviation < 0:
+        raise ValueError(f"deviation={deviation} must be 0 or more.")
+    if grid < 2:
+        raise ValueError(f"grid={grid} must be 2 points or more.")
+
+    def augment(images, masks, rng):
+        height, width = images.shape[1:3]
+        knots = np.meshgrid(*(np.linspace(0, grid - 1, n) for n in (height, width)), indexing="ij")
+        shifts = rng.normal(0, deviation, (len(images), 2, grid, grid))
+        new_images, new_masks = np.empty_like(images), np.empty_like(masks)
+        for i, shift in enumerate(shifts):
+            bend = [ndimage.map_coordinates(s, knots, order=3, mode="mirror") for s in shift]
+            new_images[i], new_masks[i] = _looked_up(
+                images[i], masks[i], np.indices((height, width)) + bend, void
+            )
+        return new_images, new_masks
+
+    return augment
+
+
+def _looked_up(image, mask, places, void):
+    """Look up one pair at places `(2, h, w)`, rows and columns: bilinear and nearest."""
+    limits = np.reshape(mask.shape, (2, 1, 1)) - 0.5
+    inside = ((places >= -0.5) & (places < limits)).all(0)
+    rows, columns = np.floor(places + 0.5).astype(int)
+    nearest = mask[rows.clip(0, mask.shape[0] - 1), columns.clip(0, mask.shape[1] - 1)]
+    planes = [
+        ndimage.map_coordinates(plane, places, output="float32", order=1, mode="nearest")
+        for plane in np.moveaxis(image.astype("float32", copy=False), -1, 0)
+    ]
+    return np.where(inside[..., None], np.stack(planes, -1), 0), np.where(inside, nearest, void)
 
 
 def affine(old, new, scale, angle, shear, mirrored, shift):
@@ -272,6 +331,7 @@ def _matrix(a, b, c, d):
 
 CALLS = {
     chain: "chain(pipeline.flip(), ...)",
+    elastic: "elastic()",
     flip: "flip()",
     pad: "pad(size)",
     photometric: "photometric(brightness=0.1)",

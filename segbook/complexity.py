@@ -59,7 +59,7 @@ class _Probe(keras.Operation):
     def compute_output_spec(self, *args, **kwargs):
         if not isinstance(self.layer, keras.Model):
             outputs = self.layer.compute_output_spec(*args, **kwargs)
-            self.visit(self.layer, args, outputs)
+            self.visit(self.layer, (*args, *_tensors(kwargs)), outputs)
             return outputs
         inputs = keras.tree.map_structure(
             lambda x: _carry(x, keras.Input(batch_shape=x.shape, dtype=x.dtype)), args[0]
@@ -68,6 +68,10 @@ class _Probe(keras.Operation):
             lambda x: _carry(x, keras.KerasTensor(x.shape, x.dtype)),
             _walk(self.layer, inputs, self.visit),
         )
+
+
+def _tensors(arguments):
+    return [value for value in arguments.values() if isinstance(value, keras.KerasTensor)]
 
 
 def _carry(old, new):
@@ -109,7 +113,7 @@ def cost(model, size):
 
     def visit(layer, args, outputs):
         nonlocal multiply_adds, activations
-        shapes = keras.tree.map_structure(lambda x: tuple(x.shape), args[0])
+        shapes = keras.tree.map_structure(lambda x: tuple(x.shape), args)
         multiply_adds += _multiply_adds(layer, shapes, keras.tree.flatten(outputs)[0].shape)
         for output in keras.tree.flatten(outputs):
             activations += math.prod(output.shape) * _BYTES[output.dtype]
@@ -130,9 +134,11 @@ _FREE = (
 
 def _multiply_adds(layer, shapes, output):
     if hasattr(layer, "multiply_adds"):
-        return layer.multiply_adds(shapes)
+        return layer.multiply_adds(shapes[0])
+    if isinstance(layer, layers.MultiHeadAttention):
+        return _attention_multiply_adds(layer, output, *shapes)
     if isinstance(layer, layers.Conv2DTranspose):
-        return math.prod(shapes[:3]) * math.prod(layer.kernel.shape)
+        return math.prod(shapes[0][:3]) * math.prod(layer.kernel.shape)
     if isinstance(layer, layers.SeparableConv2D):
         depthwise, pointwise = layer.depthwise_kernel.shape, layer.pointwise_kernel.shape
         return math.prod(output[:3]) * (math.prod(depthwise) + math.prod(pointwise))
@@ -146,6 +152,17 @@ def _multiply_adds(layer, shapes, output):
             "many multiply-adds it makes. Give the class a method multiply_adds(input_shapes)."
         )
     return 0
+
+
+def _attention_multiply_adds(layer, output, query, value, key=None):
+    """Count the four projections, the scores and the sums that they weight."""
+    key = key or value
+    inner, inner_value = layer.num_heads * layer.key_dim, layer.num_heads * layer.value_dim
+    places, keys = math.prod(query[:-1]), math.prod(value[:-1])
+    queries_and_outputs = places * (query[-1] * inner + inner_value * output[-1])
+    keys_and_values = keys * (key[-1] * inner + value[-1] * inner_value)
+    attended = places * math.prod(value[1:-1]) * (inner + inner_value)
+    return queries_and_outputs + keys_and_values + attended
 
 
 def receptive_field(model, layer=None):

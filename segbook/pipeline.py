@@ -6,10 +6,29 @@ The augmentations of `segbook.augment` have their names here too: `pipeline.flip
 import keras
 import numpy as np
 
-from segbook.augment import chain, check_augmentation, flip, pad, photometric, resample, warp
+from segbook.augment import (
+    chain,
+    check_augmentation,
+    elastic,
+    flip,
+    pad,
+    photometric,
+    resample,
+    warp,
+)
 from segbook.checks import check_pictures_and_masks
 
-__all__ = ["Epochs", "batches", "chain", "flip", "pad", "photometric", "resample", "warp"]
+__all__ = [
+    "Epochs",
+    "batches",
+    "chain",
+    "elastic",
+    "flip",
+    "pad",
+    "photometric",
+    "resample",
+    "warp",
+]
 
 
 def batches(samples, batch_size, augment=None, *, seed=0, shuffle=True, drop_last=None, outputs=1):

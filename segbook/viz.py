@@ -112,7 +112,7 @@ def colorize(mask, task: Task) -> np.ndarray:
 
 
 def overlay(image, mask, task: Task, opacity: float = 0.55) -> np.ndarray:
-    """Lay a coloured mask over its picture; void stays clear.
+    """Lay a coloured mask over its picture; void is black there as everywhere.
 
     Args:
         image: float array `(height, width, 3)` with values in [0, 1].
@@ -125,9 +125,8 @@ def overlay(image, mask, task: Task, opacity: float = 0.55) -> np.ndarray:
     """
     if not 0 <= opacity <= 1:
         raise ValueError(f"opacity={opacity} must be 0 to 1.")
-    mask = np.asarray(mask)
-    share = opacity * (mask != task.void)[..., None]
-    return ((1 - share) * np.asarray(image) + share * colorize(mask, task) / 255).astype("float32")
+    painted = colorize(mask, task) / 255
+    return ((1 - opacity) * np.asarray(image) + opacity * painted).astype("float32")
 
 
 def grid(columns: dict, task: Task, title: str = "", *, width: float = 9.0) -> plt.Figure:
@@ -160,7 +159,8 @@ def preview(
 ) -> plt.Figure:
     """Draw pictures from all over a data set under their masks, to see whether the two agree.
 
-    The legend says which share of the pixels shown belongs to each class. Void is left clear.
+    Each has its position in the data set in a corner. The legend says which share of the pixels
+    shown belongs to each class.
 
     Args:
         samples: `Samples`, lazy or not; only the pictures that are drawn are read.
@@ -177,15 +177,17 @@ def preview(
             f"count={count} and columns={columns} of {len(samples)} samples must each be 1 or more."
         )
     count = min(count, len(samples))
-    shown = samples[np.arange(count) * len(samples) // count]
+    numbers = np.arange(count) * len(samples) // count
+    shown = samples[numbers]
     images, masks = np.asarray(shown.images), np.asarray(shown.masks)
     columns = min(columns, count)
     figure, axes = _panels(-(-count // columns), columns, images.shape[1:3], width)
-    for ax, image, mask in zip(axes.flat, images, masks, strict=False):
+    paper = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
+    for ax, number, image, mask in zip(axes.flat, numbers, images, masks, strict=False):
         ax.imshow(overlay(image, mask, samples.task).clip(0, 1))
+        ax.text(0.02, 0.97, number, va="top", fontsize=9, bbox=paper, transform=ax.transAxes)
     ids, pixels = np.unique(masks, return_counts=True)
     shares = {i: f" {share:.1%}" for i, share in zip(ids, pixels / masks.size, strict=True)}
-    shares[samples.task.void] = shares.get(samples.task.void, "") + " (left clear)"
     _legend(figure, samples.task, ids, shares, per_row=7)
     if title:
         figure.suptitle(title)
@@ -210,7 +212,7 @@ def _legend(figure: plt.Figure, task: Task, ids, notes=None, per_row: int = 9) -
     colors = {**dict(enumerate(task.palette / 255)), task.void: np.array(VOID_COLOR) / 255}
     entries = [
         Patch(
-            facecolor="none" if notes and i == task.void else colors[i],
+            facecolor=colors[i],
             edgecolor="0.4",
             linewidth=0.5,
             label=name + (notes[i] if notes else ""),
@@ -246,7 +248,7 @@ def per_class(results: dict, task: Task, title: str = "", *, ylabel: str = "IoU"
     ax.set_xticks(range(task.num_classes), task.class_names)
     ax.set_ylim(0, 1)
     ax.set_ylabel(ylabel)
-    ax.legend(ncols=len(results))
+    figure.legend(ncols=len(results), loc="outside upper right")
     ax.set_title(title, loc="left")
     return figure
 

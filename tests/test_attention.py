@@ -2,10 +2,12 @@
 
 import harness
 import keras
+import layer_references as references
 import numpy as np
 import pytest
 from backends import compilers
 from keras import ops
+from layer_references import softmax
 
 from segbook.backend import gradient
 from segbook.layers import attention
@@ -13,11 +15,6 @@ from segbook.layers import attention
 
 def features(*shape, seed=0):
     return np.random.default_rng(seed).normal(size=shape).astype("float32")
-
-
-def softmax(x, axis=-1):
-    x = np.exp(x - x.max(axis, keepdims=True))
-    return x / x.sum(axis, keepdims=True)
 
 
 def shaken(layer, x, gamma=0.7):
@@ -135,6 +132,27 @@ def test_object_regions_and_their_mixtures_equal_numpy():
     np.testing.assert_allclose(
         ops.convert_to_numpy(attended), mixture.reshape(2, 5, 4, 6), rtol=1e-4, atol=1e-5
     )
+
+
+def test_object_context_equals_numpy():
+    """Equations 2 to 5: places ask, regions answer, and the answer stands beside the features."""
+    inputs = keras.Input((None, None, 6)), keras.Input((None, None, 3))
+    model = keras.Model(inputs, attention.object_context(*inputs, key_channels=4, filters=5))
+    values = harness.randomize(model)
+
+    def block(x, name):
+        mine = [value for path, value in values.items() if path.startswith(f"ocr_{name}")]
+        return references.block(x, iter(mine))
+
+    x, logits = features(2, 5, 4, 6), features(2, 5, 4, 3, seed=1)
+    shares = softmax(logits.reshape(2, 20, 3), axis=1)
+    regions = (shares.transpose(0, 2, 1) @ x.reshape(2, 20, 6))[:, None]
+    query, key = (block(block(y, f"{k}_1"), f"{k}_2") for y, k in ((x, "query"), (regions, "key")))
+    fit = softmax(query @ key.transpose(0, 1, 3, 2) / np.sqrt(4))
+    context = block(fit @ block(regions, "value"), "up")
+    expected = block(np.concatenate([context, x], axis=-1), "fuse")
+    y = ops.convert_to_numpy(model([x, logits]))
+    np.testing.assert_allclose(y, expected, rtol=1e-3, atol=1e-3)
 
 
 def test_object_context_drops_whole_channels():

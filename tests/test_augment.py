@@ -139,6 +139,58 @@ def test_outside_is_void_in_the_mask_and_black_in_the_picture(void):
     assert np.mean(labels == void) == pytest.approx(0.75, abs=0.02)
 
 
+@pytest.mark.parametrize("factor", [1 / 4, 1 / 3])
+def test_stripes_finer_than_the_result_turn_grey(factor):
+    """Stripes of three pixels have no place where a pixel stands for three or four of them."""
+    stripes = np.cos(2 * np.pi * np.arange(96) / 2.9) / 2 + 0.5
+    images = np.broadcast_to(stripes[:, None], (1, 96, 96, 3)).astype(np.float32)
+    masks = np.zeros((1, 96, 96), np.int32)
+    size = (round(96 * factor),) * 2
+    bare = matrices((96, 96), size, scale=factor)
+    aliased, _ = augment.resample(images, masks, bare, size)
+    smooth, _ = augment.warp(size, scale=(factor, factor), mirror=0)(images, masks, RNG(0))
+    assert smooth[0, 2:-2].std() < 0.25 * aliased[0, 2:-2].std()
+    assert smooth.mean() == pytest.approx(0.5, abs=0.03)
+
+
+def test_elastic_looks_up_picture_and_mask_at_the_same_places():
+    _, masks = batch(count=6, height=64, width=48)
+    masks = ndimage.zoom(masks[:, ::8, ::8], (1, 8, 8), order=0)
+    images = np.repeat(masks[..., None] / 4, 3, axis=-1).astype(np.float32)
+    bent, labels = augment.elastic(5)(images, masks, RNG(0))
+    inside = labels != 255
+    assert 0.5 < inside.mean() < 1
+    assert (bent[~inside] == 0).all()
+    same = np.abs(4 * bent[..., 0] - labels) < 0.5
+    assert same[inside].mean() > 0.95
+    assert set(np.unique(labels)) <= {0, 1, 2, 3, 255}
+    assert np.mean(labels != masks) > 0.2
+
+
+def test_elastic_shifts_the_grid_points_by_what_was_drawn():
+    images, masks = batch(count=1, height=33, width=33)
+    y, x = np.mgrid[:33, :33] / 100
+    images[0, ..., 0], images[0, ..., 1] = y, x
+    bent, labels = augment.elastic(3, void=7)(images, masks, RNG(4))
+    shift = RNG(4).normal(0, 3, (1, 2, 3, 3))[0]
+    for row, column in np.ndindex(3, 3):
+        place = np.array([16 * row, 16 * column]) + shift[:, row, column]
+        if ((place >= 0) & (place <= 32)).all():
+            found = 100 * bent[0, 16 * row, 16 * column, :2]
+            np.testing.assert_allclose(found, place, atol=1e-3)
+            nearest = masks[0, *np.floor(place + 0.5).astype(int)]
+            assert labels[0, 16 * row, 16 * column] == nearest
+        elif ((place < -0.5) | (place >= 32.5)).any():
+            assert labels[0, 16 * row, 16 * column] == 7
+
+
+def test_elastic_without_deviation_changes_nothing():
+    images, masks = batch()
+    same, same_masks = augment.elastic(0)(images, masks, RNG(0))
+    np.testing.assert_array_equal(same, images)
+    np.testing.assert_array_equal(same_masks, masks)
+
+
 def test_scaled_pictures_lie_anywhere():
     """Where a picture is smaller than the result it is not always in the middle."""
     images, masks = batch(count=40, height=30, width=30)
@@ -262,6 +314,8 @@ def test_the_rng_decides():
         (augment.warp, {"mirror": 1.5}, "mirror=1.5 must be a probability"),
         (augment.warp, {"rotate": -5}, "rotate=-5 must be 0 or more"),
         (augment.warp, {"shear": 90}, "shear=90 must be less than 90"),
+        (augment.elastic, {"deviation": -1}, "deviation=-1 must be 0 or more"),
+        (augment.elastic, {"grid": 1}, "grid=1 must be 2 points or more"),
         (augment.photometric, {"noise": -0.1}, "noise=-0.1 must be 0 or more"),
         (augment.photometric, {"contrast": 1}, "contrast=1 must be less than 1"),
     ],
@@ -271,7 +325,14 @@ def test_bad_arguments(make, arguments, message):
         make(**arguments)
 
 
-MAKERS = [augment.chain, augment.flip, augment.pad, augment.photometric, augment.warp]
+MAKERS = [
+    augment.chain,
+    augment.elastic,
+    augment.flip,
+    augment.pad,
+    augment.photometric,
+    augment.warp,
+]
 
 
 @pytest.mark.parametrize("maker", MAKERS)
@@ -310,7 +371,8 @@ def test_augmentations_leave_their_input_alone():
     change = augment.chain(
         augment.flip(),
         augment.photometric(brightness=0.2, contrast=0.2, saturation=0.2, noise=0.1, blur=1),
-        augment.warp(rotate=20),
+        augment.warp(rotate=20, scale=(0.5, 1)),
+        augment.elastic(2),
     )
     change(images, masks, RNG(0))
     np.testing.assert_array_equal(images, before[0])
@@ -324,7 +386,8 @@ def test_dtypes_stay(image_type, mask_type):
     change = augment.chain(
         augment.flip(),
         augment.pad((15, 18)),
-        augment.warp(),
+        augment.warp(scale=(0.8, 1)),
+        augment.elastic(2),
         augment.photometric(gamma=0.2, blur=1),
     )
     images, masks = change(images.astype(image_type), masks.astype(mask_type), RNG(0))

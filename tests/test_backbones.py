@@ -47,14 +47,25 @@ def test_features_have_ceil_sizes_at_strides_2_to_32(build, channels):
     assert [f.shape for f in features] == expected
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", PUBLISHED)
-def test_backbone_has_the_published_parameters_and_preprocessing(name):
+@pytest.mark.parametrize(
+    ("name", "channels"),
+    [
+        ("vgg16", (64, 128, 256, 512, 512)),
+        ("resnet50", (64, 256, 512, 1024, 2048)),
+        pytest.param("resnet101", (64, 256, 512, 1024, 2048), marks=pytest.mark.slow),
+        ("mobilenet_v2", (96, 144, 192, 576, 1280)),
+        ("xception", (128, 256, 728, 1024, 2048)),
+        ("efficientnet_b0", (96, 144, 240, 672, 1280)),
+        ("densenet121", (64, 256, 512, 1024, 1024)),
+    ],
+)
+def test_backbone_has_the_published_parameters_features_and_preprocessing(name, channels):
     parameters, preprocess = PUBLISHED[name]
     model = built(name)
     assert model.count_params() == parameters
-    sizes = [tuple(x.shape[1:3]) for x in model(harness.picture(64, 96, batch=1))]
-    for (height, width), stride in zip(sizes, STRIDES, strict=True):
+    shapes = model.compute_output_shape((1, 64, 96, 3))
+    assert tuple(shape[3] for shape in shapes) == channels
+    for (_, height, width, _), stride in zip(shapes, STRIDES, strict=True):
         assert abs(height - 64 / stride) <= 3
         assert abs(width - 96 / stride) <= 3
 
@@ -123,6 +134,13 @@ def test_convolutions_start_as_he_and_norms_with_the_house_momentum(model):
             assert (layer.momentum, layer.epsilon) == (0.9, 1e-5)
 
 
+def test_vgg16_has_the_layers_of_keras_applications():
+    for layer in keras.applications.VGG16(include_top=False, weights=None).layers[1:]:
+        expected, found = layer.get_config(), built("vgg16").get_layer(layer.name).get_config()
+        for name in ("filters", "kernel_size", "pool_size", "strides", "dilation_rate"):
+            assert found.get(name) == expected.get(name), (layer.name, name)
+
+
 @pytest.mark.slow
 def test_vgg16_equals_keras_applications():
     theirs = keras.applications.VGG16(include_top=False, weights=None)
@@ -134,19 +152,21 @@ def test_vgg16_equals_keras_applications():
     np.testing.assert_allclose(features, expected, rtol=1e-3, atol=1e-3)
 
 
-@pytest.mark.slow
+slow = pytest.mark.slow
+
+
 @pytest.mark.parametrize(
     ("name", "output_stride", "first"),
     [
         ("small", 16, 0),
         ("small", 8, 0),
-        ("resnet50", 16, 0),
-        ("resnet50", 8, 0),
+        pytest.param("resnet50", 16, 0, marks=slow),
+        pytest.param("resnet50", 8, 0, marks=slow),
         # Its padded, strided convolution looks one sample ahead, and so does each sample kept.
-        ("mobilenet_v2", 16, 1),
+        pytest.param("mobilenet_v2", 16, 1, marks=slow),
         ("mobilenet_v2", 8, 3),
-        ("xception", 16, 0),
-        ("xception", 8, 0),
+        pytest.param("xception", 16, 0, marks=slow),
+        pytest.param("xception", 8, 0, marks=slow),
     ],
 )
 def test_dilated_features_equal_the_strided_ones_where_both_are(name, output_stride, first):
@@ -181,6 +201,48 @@ def test_rates_of_the_last_stages(output_stride, multi_grid, expected):
             changes[f"conv{stage}_block{i + 1}_2_conv"]["dilation_rate"] for i in range(len(rates))
         ]
         assert found == rates
+    lost = {stage for stage, stride in ((4, 16), (5, 32)) if stride > output_stride}
+    strides = {name: change["strides"] for name, change in changes.items() if "strides" in change}
+    # The shortcut of a stage's first block has the stride as well.
+    assert strides == {f"conv{stage}_block1_{i}_conv": 1 for stage in lost for i in (0, 1)}
+
+
+@pytest.mark.parametrize(
+    ("output_stride", "strided", "expected"),
+    [
+        (32, {6, 13}, {6: 1, 7: 1, 12: 1, 13: 1, 14: 1, 16: 1}),
+        (16, {6}, {6: 1, 7: 1, 12: 1, 13: 1, 14: 2, 16: 2}),
+        (8, set(), {6: 1, 7: 2, 12: 2, 13: 2, 14: 4, 16: 4}),
+    ],
+)
+def test_rates_of_mobilenet_v2(output_stride, strided, expected):
+    """Blocks 6 and 13 have the strides; what comes after a lost one is dilated, not it itself."""
+    changes = dilation.mobilenet_v2(output_stride)
+    lost = {13, 6} - strided
+    assert {i for i in range(17) if "strides" in changes.get(f"block_{i}_depthwise", {})} == lost
+    assert {f"block_{i}_pad" for i in lost} == {name for name in changes if name.endswith("_pad")}
+    assert {i: changes[f"block_{i}_depthwise"]["dilation_rate"] for i in expected} == expected
+    assert len(changes) == 11 + len(lost)
+
+
+@pytest.mark.parametrize(
+    ("output_stride", "pools", "shortcuts", "expected"),
+    [
+        (32, {}, set(), {5: 1, 13: 1, 14: 1}),
+        (16, {13: 1}, {3}, {5: 1, 13: 1, 14: 2}),
+        (8, {4: 1, 13: 2}, {2, 3}, {5: 2, 13: 2, 14: 4}),
+    ],
+)
+def test_rates_of_xception(output_stride, pools, shortcuts, expected):
+    """Blocks 4 and 13 end in pooling, beside the third and fourth shortcut with a stride."""
+    changes = dilation.xception(output_stride)
+    pooling = {name: change.dilation for name, change in changes.items() if "_pool" in str(name)}
+    assert pooling == {f"block{block}_pool": rate for block, rate in pools.items()}
+    assert {key for key in changes if isinstance(key, int)} == shortcuts
+    for block, rate in expected.items():
+        for i in (1, 2, 3):
+            assert changes[f"block{block}_sepconv{i}"] == {"dilation_rate": rate}
+    assert len(changes) == 10 * 3 + 2 * len(pools)
 
 
 @pytest.mark.parametrize("size", [(360, 480), (180, 240), (65, 97), (33, 33), (70, 50)])

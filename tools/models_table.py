@@ -117,6 +117,14 @@ ROWS = (
         "ResNet-101, object regions from auxiliary logits",
         "ResNet begins with one 7x7",
     ),
+    (
+        models.segformer,
+        {},
+        "Xie et al., 2021",
+        4,
+        "B0: overlapping patches, reduced keys, mix-FFN, dense decoder",
+        "one epsilon in every layer normalisation",
+    ),
 )
 
 

@@ -30,10 +30,11 @@ def chapters_table() -> str:
         for key in ("builds", "code", "seconds"):
             if key not in about:
                 raise PageError(f"{path}: the notebook's metadata have no segbook: {key!r}")
-        title = re.match(r"# (?:\d+\. )?(.*)", page.cells[0].source)[1]
+        title = re.match(r"# (?:\d+[a-z]?\. )?(.*)", page.cells[0].source)[1]
+        number = path.stem.partition("_")[0]
         code = ", ".join(f"[`{file}`](segbook/{file})" for file in about.code)
         lines.append(
-            f"| {path.stem[:2]} | [{title}](chapters/{path.name}) | {about.builds} | {code} "
+            f"| {number} | [{title}](chapters/{path.name}) | {about.builds} | {code} "
             f"| {about.seconds} |"
         )
     return "\n".join(lines)

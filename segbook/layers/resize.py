@@ -11,9 +11,11 @@ from segbook.layers.precision import widen
 class BilinearInitializer(keras.initializers.Initializer):
     """Initialise a transposed convolution as bilinear up-sampling of each channel.
 
-    For stride `s` the kernel has size `2s`. The result equals a bilinear resize except within `s`
-    samples of the border, where the convolution sees zeros and the resize repeats the edge.
-    FCN (Long, Shelhamer and Darrell, 2015), section 3.3.
+    For an even stride `s` the kernel has size `2s`, for an odd one `2s - 1`: then the enlarged
+    pixels lie where those of a resize lie. With "same" padding the result equals a bilinear resize
+    except within `s / 2` samples of the border, where the convolution sees zeros and the resize
+    repeats the edge. FCN (Long, Shelhamer and Darrell, 2015), section 3.3; the sizes are those of
+    Caffe's `BilinearFiller`.
     """
 
     def __call__(self, shape, dtype=None):
@@ -25,6 +27,9 @@ class BilinearInitializer(keras.initializers.Initializer):
 
         Returns:
             A kernel that connects each channel to itself only.
+
+        Raises:
+            ValueError: If height or width is `2s` of no even stride and `2s - 1` of no odd one.
         """
         height, width, channels_out, channels_in = shape
         plane = np.outer(_triangle(height), _triangle(width))
@@ -36,8 +41,17 @@ class BilinearInitializer(keras.initializers.Initializer):
         return {}
 
 
+def _kernel_size(stride):
+    return 2 * stride - stride % 2
+
+
 def _triangle(size):
     stride = (size + 1) // 2
+    if size < 1 or size != _kernel_size(stride):
+        raise ValueError(
+            f"a kernel of size {size} is bilinear for no stride: it must be 2s for an even stride "
+            "s, or 2s - 1 for an odd one, such as 4, 5, 8, 9 or 12."
+        )
     centre = (size - 1) / 2
     return 1 - np.abs(np.arange(size) - centre) / stride
 
@@ -47,7 +61,8 @@ def bilinear_transposed(channels, stride, *, trainable=True, dtype=None, name=No
 
     Args:
         channels: Number of channels in and out.
-        stride: Factor of the up-sampling; even, so that "same" padding keeps it centred.
+        stride: Factor of the up-sampling, 2 or more. The kernel has size `2 stride`, less one if
+            the stride is odd, so that "same" padding keeps it centred.
         trainable: Whether the kernel is learnt; False keeps it bilinear.
         dtype: Type policy of the layer; "float32" for a head under mixed precision.
         name: Name of the layer.
@@ -56,13 +71,13 @@ def bilinear_transposed(channels, stride, *, trainable=True, dtype=None, name=No
         A layer from `(n, h, w, channels)` to `(n, stride h, stride w, channels)`.
 
     Raises:
-        ValueError: If `stride` is odd or less than 2.
+        ValueError: If `stride` is no whole number, or less than 2.
     """
-    if stride < 2 or stride % 2:
-        raise ValueError(f"stride={stride} must be an even number, 2 or more.")
+    if stride != int(stride) or stride < 2:
+        raise ValueError(f"stride={stride} must be a whole number, 2 or more.")
     return layers.Conv2DTranspose(
         channels,
-        2 * stride,
+        _kernel_size(stride),
         strides=stride,
         padding="same",
         use_bias=False,

@@ -14,8 +14,9 @@ A page of conventions: the same predictions get different scores from different 
 - **Whole data set.** Pixels are counted over all batches, and scores come from the counts at the
   end, so batches of 1, 3 and 8 give the same number. A mean of per-batch IoUs, which
   segmentation_models gives, does not; nor does the mean of per-picture IoUs, another quantity.
-  Counts are exact past 2^31 pixels. A float32 matrix stops counting at 2^24 pixels, which is eight
-  pictures of Cityscapes.
+  Counts are exact past 2^31 pixels. A float32 counter to which pixels are added one by one stops at
+  2^24, eight pictures of Cityscapes; an int32, as Keras 3.15's MeanIoU has on JAX and PyTorch,
+  turns negative at 2^31.
 - **Void.** Pixels whose label is `ignore_label`, or one of several, are not counted, wherever they
   are predicted; None ignores no label. A class can be ignored too: then its score is NaN and no
   mean includes it, but predicting it on other pixels still misses them.
@@ -24,12 +25,13 @@ A page of conventions: the same predictions get different scores from different 
   For the confusion matrix [[1, 1, 0], [1, 1, 0], [0, 0, 0]], rows true, the mean IoU is
 
   ======  ==================================================================================
-  0.333   here, Keras, MMSegmentation, the FCN paper: the absent class is left out
-  0.222   segmentation_models.pytorch (macro), image-segmentation-keras: it scores 0
-  0.556   PaddleSeg, segmentation_models: it scores 1, by a smoothing term
+  0.333   here, Keras, MMSegmentation, Hugging Face's evaluate: the absent class is left out
+  0.222   scikit-learn with `labels`, PaddleSeg, image-segmentation-keras: it scores 0
+  0.556   segmentation_models.pytorch (macro), segmentation_models: it scores 1
   NaN     torchvision: zero by zero
   ======  ==================================================================================
 
+  Chapter 3 has the versions and commits that were run or read.
 - **Nothing measured.** If all pixels are void, or there are none, a score is NaN. Keras's MeanIoU
   says 0, which reads as a bad model.
 - **Labels out of range.** A label that is neither a class nor ignored is counted apart, and reading

@@ -7,6 +7,7 @@ from segbook.models.fcn import fcn
 from segbook.models.fcn_resnet import fcn_resnet
 from segbook.models.ocrnet import ocrnet
 from segbook.models.pspnet import pspnet
+from segbook.models.segformer import segformer
 from segbook.models.segnet import segnet
 from segbook.models.unet import unet, unet_output_size
 
@@ -21,6 +22,7 @@ __all__ = [
     "fcn_resnet",
     "ocrnet",
     "pspnet",
+    "segformer",
     "segnet",
     "unet",
     "unet_output_size",

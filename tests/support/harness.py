@@ -29,6 +29,18 @@ def shake(model, scale=0.05, seed=0):
     return model
 
 
+def randomize(model, seed=1):
+    """Give every weight random values, scales and variances positive ones; return them by path."""
+    rng = np.random.default_rng(seed)
+    values = {}
+    for weight in model.weights:
+        positive = weight.name in ("gamma", "moving_variance")
+        value = rng.uniform(0.5, 1.5, weight.shape) if positive else rng.normal(size=weight.shape)
+        values[weight.path] = value.astype("float32")
+        weight.assign(values[weight.path])
+    return values
+
+
 def flat_layers(model):
     """Return the layers of a model and of the models inside it."""
     found = []

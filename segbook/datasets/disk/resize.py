@@ -50,6 +50,9 @@ class Frame:
 def resize_picture(picture, size):
     """Resize a picture: area means where it shrinks, bilinear interpolation where it grows.
 
+    Either way no pixel of the picture is left out, so fine stripes turn grey and not into coarse
+    ones: where only one side shrinks, Pillow widens the interpolation along it.
+
     Args:
         picture: uint8 array `(height, width, 3)`.
         size: `(height, width)` of the result.
