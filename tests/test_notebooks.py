@@ -1,5 +1,6 @@
 """Every chapter and every solution keeps the rules of `tools/rules.py`, and every rule can fail."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -45,6 +46,26 @@ def test_links_lead_somewhere(path):
 def test_chapter_links_its_exercises(path):
     targets = [target for _, target in links(read(path))]
     assert f"exercises/{path.name}" in targets
+
+
+def text_of(path):
+    cells = read(path).cells
+    return "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+
+
+def test_sections_that_are_named_exist():
+    headings = "\n".join(text_of(path) for path in CHAPTERS)
+    sections = set(re.findall(r"^## (\d+\.\d+) ", headings, re.MULTILINE))
+    named = [
+        (name_of(path), number)
+        for path in CHAPTERS + SOLUTIONS
+        for numbers in re.findall(
+            r"\bsections?\s((?:\d+\.\d+(?:,? and |, | to )?)+)", text_of(path)
+        )
+        for number in re.findall(r"\d+\.\d+", numbers)
+    ]
+    assert ("01_convolutions.ipynb", "1.2") in named
+    assert [pair for pair in named if pair[1] not in sections] == []
 
 
 @pytest.mark.parametrize("command", [["check"], ["format", "--check"]], ids=" ".join)
@@ -171,6 +192,8 @@ BAD = [
     ("has_one_title", "none", source("FCN", cell=0)),
     ("has_one_title", "two", source("# FCN\n\n# U-Net", cell=0)),
     ("has_one_title", "late", lambda nb: nb.cells.insert(0, new_markdown_cell("Hello"))),
+    ("numbers_sections_without_a_gap", "gap", source("# A\n\n## 5.1 B\n\n## 5.3 C", cell=0)),
+    ("numbers_sections_without_a_gap", "twice", source("# A\n\n## 5.1 B\n\n## 5.1 C", cell=0)),
     ("is_valid", "times", lambda nb: nb.cells[1].metadata.update(execution={"iopub": "2030"})),
     ("is_valid", "old format", lambda notebook: notebook.update(nbformat_minor=4)),
     ("is_valid", "bad id", lambda notebook: notebook.cells[1].update(id="two words")),

@@ -3,6 +3,7 @@
 A rule takes a notebook and returns its complaints, one string each; none means that it is kept.
 """
 
+import itertools
 import re
 from pathlib import Path
 from urllib.parse import unquote
@@ -140,6 +141,21 @@ def has_one_title(notebook):
     return [] if titles == [first] else [f"first-level headings are in {titles}, not in {first}"]
 
 
+def numbers_sections_without_a_gap(notebook):
+    """Section numbers such as 5.3 in second-level headings follow each other."""
+    numbers = [
+        (name, int(match[1]))
+        for name, page in _markdown(notebook)
+        for heading in page.find_all("h2")
+        if (match := re.match(r"\d+\.(\d+) ", heading.text))
+    ]
+    return [
+        f"{name}: section {number} comes after section {last}"
+        for (_, last), (name, number) in itertools.pairwise(numbers)
+        if number != last + 1
+    ]
+
+
 def is_valid(notebook):
     """The file follows the notebook format, each cell has an id, and no timestamps are stored."""
     timed = [
@@ -169,6 +185,7 @@ RULES = [
     uses_the_default_kernel,
     stores_widget_states,
     has_one_title,
+    numbers_sections_without_a_gap,
     is_valid,
     is_small,
 ]
