@@ -71,7 +71,13 @@ TINY = {
     "ccnet": lambda: ccnet(3, encoder(8), width=8, dropout=0.0),
     "ocrnet": lambda: ocrnet(3, encoder(8), width=8, key_channels=4, auxiliary=True, dropout=0.0),
     "segformer": lambda: segformer(
-        3, (4, 8, 12, 16), heads=(1, 2, 2, 4), depths=(1, 2, 1, 1), decoder_width=8, dropout=0.0
+        3,
+        (4, 8, 12, 16),
+        heads=(1, 2, 2, 4),
+        depths=(1, 2, 1, 1),
+        reductions=(2, 2, 1, 1),  # with one key alone, no gradient reaches the queries
+        decoder_width=8,
+        dropout=0.0,
     ),
 }
 
@@ -142,7 +148,9 @@ LAPTOP = {
     "danet": lambda n: danet(n, small_encoder(output_stride=8), width=48),
     "ccnet": lambda n: ccnet(n, small_encoder(output_stride=8), width=48),
     "ocrnet": lambda n: ocrnet(n, small_encoder(output_stride=8), width=64, key_channels=32),
-    "segformer": lambda n: segformer(n, (16, 32, 64, 96), heads=(1, 1, 2, 3), decoder_width=64),
+    "segformer": lambda n: segformer(
+        n, (16, 32, 64, 96), heads=(1, 1, 2, 3), decoder_width=64, drop_path=0.0
+    ),
 }
 
 
@@ -157,6 +165,7 @@ DROPOUT = {
     "danet": 0.1,
     "ccnet": 0.1,
     "ocrnet": 0.05,
+    "segformer": 0.1,
 }
 
 
