@@ -211,7 +211,7 @@ def test_convolutions_start_as_he_says(build, layer, fan_in):
     np.testing.assert_allclose(kernel.std(), np.sqrt(2 / fan_in), rtol=0.1)
     kurtosis = np.mean((kernel / kernel.std()) ** 4)
     assert (
-        2.1 < kurtosis < 2.9
+        2.2 < kurtosis < 2.9
     )  # 1.8 for a uniform distribution, 2.4 for a normal one cut at 2 sigma
 
 
@@ -225,16 +225,18 @@ def test_convolutions_start_as_he_says(build, layer, fan_in):
 )
 def test_convolutions_keep_the_size_of_what_relu_leaves(build, convolutions, channels):
     """Half of the variance that He's kernels give is what ReLU takes away, at any width."""
-    keras.utils.set_random_seed(0)
     image = keras.Input((None, None, channels))
-    model = keras.Model(image, build(image, channels, name="block"))
     x = harness.picture(12, 12, channels) - 0.5
     x = np.maximum(x / x.std(), 0)
-    for name in convolutions:
+    sizes = []
+    # A depthwise kernel has few weights: their size is a mean over kernels, more of narrow ones.
+    for seed in range(512 // channels):
+        keras.utils.set_random_seed(seed)
+        model = keras.Model(image, build(image, channels, name="block"))
         # Each from such features of its own: batch normalisation between them hides their size.
-        convolve = model.get_layer(name)
-        y = ops.convert_to_numpy(convolve(x))[:, 1:-1, 1:-1]
-        assert np.mean(y**2) == pytest.approx(2 * np.mean(x**2), rel=0.25)
+        outputs = [model.get_layer(name)(x)[:, 1:-1, 1:-1] for name in convolutions]
+        sizes.append([np.mean(ops.convert_to_numpy(y) ** 2) for y in outputs])
+    np.testing.assert_allclose(np.mean(sizes, axis=0), 2 * np.mean(x**2), rtol=0.2)
 
 
 def test_layers_survive_saving(tmp_path):

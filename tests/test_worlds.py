@@ -2,11 +2,12 @@ import hashlib
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from segbook import worlds
 from segbook.samples import Samples
 
-MAKERS = [worlds.streets, worlds.digits, worlds.echo]
+MAKERS = [worlds.streets, worlds.digits, worlds.echo, worlds.cues]
 SHARES = {
     "sky": (0.1, 0.4),
     "building": (0.1, 0.4),
@@ -46,6 +47,8 @@ def scenes():
         (worlds.digits, (64, 80), "4a0b2628fe31d20b"),
         (worlds.echo, 64, "8378941effb65209"),
         (worlds.echo, (48, 96), "2a159efadf1b443d"),
+        (worlds.cues, 64, "9e5a71bb13634b8c"),
+        (worlds.cues, (48, 96), "b7c1940290a691a3"),
     ],
 )
 def test_same_bytes_on_every_machine(make, size, expected):
@@ -96,7 +99,12 @@ def test_crops_do_not_depend_on_the_count():
 
 @pytest.mark.parametrize(
     ("make", "small", "agree"),
-    [(worlds.streets, 96, 0.97), (worlds.digits, 48, 0.97), (worlds.echo, 64, 0.99)],
+    [
+        (worlds.streets, 96, 0.97),
+        (worlds.digits, 48, 0.97),
+        (worlds.echo, 64, 0.99),
+        (worlds.cues, 64, 0.99),
+    ],
 )
 def test_every_size_shows_the_same_scene(make, small, agree):
     # At three times the size the middle of each 3 x 3 block is where the small pixel's centre is.
@@ -273,6 +281,31 @@ def test_echo_distance(distance, size):
     assert (samples.masks == 1).any((1, 2)).all()
 
 
+def test_cues_label_a_shape_by_the_dot_on_the_disc_of_its_colour():
+    samples = worlds.cues(40, noise=0)
+    names = samples.task.class_names
+    seen = set()
+    for image, mask in zip(samples.images, samples.masks, strict=True):
+        discs, count = ndimage.label(mask == names.index("cue"))
+        assert count == 4
+        colors, lights = [], []
+        for disc in range(1, count + 1):
+            rows, columns = np.nonzero(discs == disc)
+            middle = image[int(rows.mean()), int(columns.mean())].mean()
+            inside = ndimage.binary_erosion(discs == disc)
+            colors.append(np.median(image[inside & (np.ptp(image, axis=-1) > 0.5)], axis=0))
+            lights.append(middle > 0.5)
+        assert sum(lights) == 2
+        shapes = mask > names.index("cue")
+        assert not shapes[:, : mask.shape[1] // 2].any()
+        inside = ndimage.binary_erosion(shapes, iterations=2)
+        for color, label in zip(image[inside], mask[inside], strict=True):
+            nearest = np.abs(np.subtract(colors, color)).sum(-1).argmin()
+            assert names[label] == ("light" if lights[nearest] else "dark")
+            seen.add(names[label])
+    assert seen == {"light", "dark"}
+
+
 def test_echo_shapes_look_the_same_whatever_the_cue():
     samples = worlds.echo(300, noise=0)
     warm, cold = (samples.images[samples.masks == label].mean(0) for label in (2, 3))
@@ -304,6 +337,8 @@ def test_echo_shapes_look_the_same_whatever_the_cue():
         (worlds.digit_crops, {"size": 8}, "size is 8"),
         (worlds.digit_crops, {"split": ""}, "split is ''"),
         (worlds.echo, {"distance": 0.6}, "distance is 0.6.*between 0.1 and 0.45"),
+        (worlds.cues, {"size": 31}, "size is 31.*32 or more"),
+        (worlds.cues, {"number": (0, 3)}, r"number is \(0, 3\).*from 1 to 6"),
         (worlds.echo, {"number": (2, 7)}, r"number is \(2, 7\).*from 1 to 6"),
     ],
 )

@@ -1,7 +1,8 @@
 """Embedded worlds: procedural pictures with exact masks, made with NumPy."""
 
+from segbook.worlds.cues import cues
 from segbook.worlds.digits import digit_crops, digits
 from segbook.worlds.echo import echo
 from segbook.worlds.streets import streets
 
-__all__ = ["digit_crops", "digits", "echo", "streets"]
+__all__ = ["cues", "digit_crops", "digits", "echo", "streets"]

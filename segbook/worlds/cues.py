@@ -9,9 +9,10 @@ from segbook.worlds.drawing import (
     check_knob,
     check_range,
     check_request,
+    cloud,
     color,
     finish,
-    noise_tile,
+    shape_in_cell,
     uniforms,
 )
 
@@ -38,7 +39,7 @@ def cues(
 
     Args:
         count: How many pictures, 1 or more.
-        size: Height and width in pixels, or `(height, width)`; 48 or more.
+        size: Height and width in pixels, or `(height, width)`; 32 or more.
         seed: Which pictures, 0 or more.
         number: Fewest and most shapes in a picture, 1 to 6.
         noise: Standard deviation of the camera's noise, 0 to 0.3, where 1 is the full range.
@@ -49,7 +50,7 @@ def cues(
     Raises:
         ValueError: If an argument is out of its range; the message names it.
     """
-    height, width = check_request(count, size, seed, smallest=48)
+    height, width = check_request(count, size, seed, smallest=32)
     fewest, most = check_range("number", number, 1, SLOTS, whole=True)
     noise = check_knob("noise", noise, 0, 0.3)
     images = np.empty((count, height, width, 3), np.float32)
@@ -58,16 +59,13 @@ def cues(
     for index in range(count):
         u = uniforms(seed, index, 16 + SLOTS * 8).tolist()
         canvas = Canvas.blank(height, width)
-        rows = (canvas.y * 300 + u[0] * 1024).astype(np.int32) & 1023
-        columns = (canvas.x * 300 + u[1] * 1024 + 1024).astype(np.int32) & 1023
-        cloud = noise_tile(1024, 8, 128)[rows, columns]
-        canvas.image[:] = color(0.42, 0.43, 0.46) * (1 + 0.12 * cloud)
+        canvas.image[:] = color(0.42, 0.43, 0.46) * (1 + 0.12 * cloud(canvas, u[0], u[1]))
         # The first two of a random order are light.
         light = sorted(range(CUES), key=lambda cue: u[3 + cue])[: CUES // 2]
         places = sorted(range(CUES), key=lambda cue: u[7 + cue])
         for cue in range(CUES):
             y = (places[cue] + 0.5) / CUES
-            x = -0.5 * aspect + 0.13 * aspect
+            x = -0.37 * aspect
             canvas.paint(canvas.ellipse(x, y, 0.095, 0.095), _hue(u[2], cue), CLASSES.index("cue"))
             dot = color(1, 1, 1) if cue in light else color(0, 0, 0)
             canvas.paint(canvas.ellipse(x, y, 0.045, 0.045), dot)
@@ -76,7 +74,8 @@ def cues(
             v = u[17 + 8 * cell : 24 + 8 * cell]
             cue = int(CUES * v[4])
             label = CLASSES.index("light" if cue in light else "dark")
-            _shape(canvas, aspect, cell, v, _hue(u[2], cue), label)
+            inside, _ = shape_in_cell(canvas, aspect, cell, v)
+            canvas.paint(inside, _hue(u[2], cue), label)
         images[index] = finish(canvas.image, noise, seed, index)
         masks[index] = canvas.mask
     return Samples(images, masks, Task(CLASSES, palette(CLASSES)))
@@ -87,20 +86,3 @@ def _hue(turn: float, cue: int):
     place = 6 * ((turn + cue / CUES) % 1)
     channels = (abs(place - 3) - 1, 2 - abs(place - 2), 2 - abs(place - 4))
     return color(*(0.08 + 0.84 * min(max(value, 0), 1) for value in channels))
-
-
-def _shape(canvas, aspect: float, cell: int, u: list[float], paint, label: int) -> None:
-    """Draw a disc, a square or a triangle in one of the 2 x 3 cells of the right half."""
-    wide, tall = aspect / 4, 1 / 3
-    radius = (0.30 + 0.15 * u[0]) * min(wide, tall)
-    x = wide * (cell % 2) + radius + (wide - 2 * radius) * u[1]
-    y = tall * (cell // 2) + radius + (tall - 2 * radius) * u[2]
-    if u[3] < 1 / 3:
-        inside = canvas.ellipse(x, y, radius, radius)
-    elif u[3] < 2 / 3:
-        half = 0.88 * radius
-        inside = canvas.box(x - half, y - half, x + half, y + half)
-    else:
-        low, high = y + 0.8 * radius, y - radius
-        inside = canvas.polygon((x - radius, low), (x, high), (x + radius, low))
-    canvas.paint(inside, paint, label)

@@ -181,6 +181,47 @@ class Canvas:
         self.image *= 1 - strength * cover
 
 
+def cloud(canvas: Canvas, down: float, right: float) -> np.ndarray:
+    """Return soft noise over a `blank` canvas, from a place of a large tile.
+
+    Args:
+        canvas: The canvas.
+        down: The place along the height of the tile, in [0, 1).
+        right: The place along its width, in [0, 1).
+
+    Returns:
+        float32 array `(height, width)` with values in [-1, 1].
+    """
+    rows = (canvas.y * 300 + down * 1024).astype(np.int32) & 1023
+    columns = (canvas.x * 300 + right * 1024 + 1024).astype(np.int32) & 1023
+    return noise_tile(1024, 8, 128)[rows, columns]
+
+
+def shape_in_cell(canvas: Canvas, aspect: float, cell: int, u: list[float]):
+    """Return a disc, a square or a triangle in one of the 2 x 3 cells of the right half.
+
+    Args:
+        canvas: A `blank` canvas.
+        aspect: Its width over its height.
+        cell: Which cell, 0 to 5.
+        u: Numbers in [0, 1): size, place along x and along y, form.
+
+    Returns:
+        Distance to the edge in pixels, positive inside, `(height, width)`, and the y of the middle.
+    """
+    wide, tall = aspect / 4, 1 / 3
+    radius = (0.28 + 0.15 * u[0]) * min(wide, tall)
+    x = wide * (cell % 2) + radius + (wide - 2 * radius) * u[1]
+    y = tall * (cell // 2) + radius + (tall - 2 * radius) * u[2]
+    if u[3] < 1 / 3:
+        return canvas.ellipse(x, y, radius, radius), y
+    if u[3] < 2 / 3:
+        half = 0.88 * radius
+        return canvas.box(x - half, y - half, x + half, y + half), y
+    low, high = y + 0.8 * radius, y - radius
+    return canvas.polygon((x - radius, low), (x, high), (x + radius, low)), y
+
+
 def finish(image: np.ndarray, noise: float, seed: int, index: int) -> np.ndarray:
     """Add the camera's noise to a picture and round it to multiples of 1/255.
 

@@ -9,9 +9,10 @@ from segbook.worlds.drawing import (
     check_knob,
     check_range,
     check_request,
+    cloud,
     color,
     finish,
-    noise_tile,
+    shape_in_cell,
     uniforms,
 )
 
@@ -60,11 +61,8 @@ def echo(
     for index in range(count):
         u = uniforms(seed, index, 8 + SLOTS * 8).tolist()
         canvas = Canvas.blank(height, width)
-        rows = (canvas.y * 300 + u[0] * 1024).astype(np.int32) & 1023
-        columns = (canvas.x * 300 + u[1] * 1024 + 1024).astype(np.int32) & 1023
-        cloud = noise_tile(1024, 8, 128)[rows, columns]
         night = color(0.13, 0.16, 0.29) + color(0.2, 0.16, 0.12) * canvas.y
-        canvas.image[:] = night * (1 + 0.35 * cloud)
+        canvas.image[:] = night * (1 + 0.35 * cloud(canvas, u[0], u[1]))
         warm = u[2] < 0.5
         cue = color(0.95, 0.55, 0.1) if warm else color(0.15, 0.45, 0.95)
         disc = canvas.ellipse(-distance * aspect, 0.15 + 0.7 * u[3], 0.045, 0.045)
@@ -79,18 +77,7 @@ def echo(
 
 
 def _shape(canvas, aspect: float, label: int, cell: int, u: list[float]) -> None:
-    """Draw a disc, a square or a triangle in one of the 2 x 3 cells of the right half."""
-    wide, tall = aspect / 4, 1 / 3
-    radius = (0.28 + 0.15 * u[0]) * min(wide, tall)
-    x = wide * (cell % 2) + radius + (wide - 2 * radius) * u[1]
-    y = tall * (cell // 2) + radius + (tall - 2 * radius) * u[2]
-    if u[3] < 1 / 3:
-        inside = canvas.ellipse(x, y, radius, radius)
-    elif u[3] < 2 / 3:
-        half = 0.88 * radius
-        inside = canvas.box(x - half, y - half, x + half, y + half)
-    else:
-        low, high = y + 0.8 * radius, y - radius
-        inside = canvas.polygon((x - radius, low), (x, high), (x + radius, low))
+    """Draw a shape of any colour, brighter above."""
+    inside, y = shape_in_cell(canvas, aspect, cell, u)
     paint = color(*(0.4 + 0.55 * value for value in u[4:7]))
     canvas.paint(inside, paint * (1 - 1.2 * (canvas.y - y)), label)
