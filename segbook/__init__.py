@@ -6,6 +6,7 @@ runtime.import_keras_quietly()
 
 from segbook import (  # noqa: E402  Keras must be imported quietly first
     backbones,
+    baselines,
     complexity,
     crf,
     datasets,
@@ -23,6 +24,7 @@ from segbook import (  # noqa: E402  Keras must be imported quietly first
 
 __all__ = [
     "backbones",
+    "baselines",
     "complexity",
     "crf",
     "datasets",
