@@ -7,9 +7,10 @@ from segbook.datasets.disk.errors import DataError, DownloadError
 from segbook.datasets.disk.find import MissingData, data_root
 from segbook.datasets.disk.lazy import Lazy
 from segbook.datasets.fasseg import download_fasseg, fasseg, fasseg_blends
-from segbook.datasets.folder import folder
+from segbook.datasets.folder import folder, folder_blends
 from segbook.datasets.isbi2012 import download_isbi2012, isbi2012
 from segbook.datasets.pets import download_pets, pets
+from segbook.datasets.split import split_by_group
 from segbook.datasets.statistics import Statistics, statistics
 from segbook.datasets.voc import Box, download_sbd, download_voc, voc, voc_boxes, voc_colors
 
@@ -34,8 +35,10 @@ __all__ = [
     "fasseg",
     "fasseg_blends",
     "folder",
+    "folder_blends",
     "isbi2012",
     "pets",
+    "split_by_group",
     "statistics",
     "voc",
     "voc_boxes",

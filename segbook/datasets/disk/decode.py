@@ -41,6 +41,25 @@ def open_image(path):
     return image
 
 
+def named(path, read):
+    """Read a file and put its name before what is wrong with it.
+
+    Args:
+        path: The file.
+        read: Function of the path.
+
+    Returns:
+        What `read` gives.
+
+    Raises:
+        ValueError: If `read` raises it or OSError.
+    """
+    try:
+        return read(path)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
 def upright_size(path):
     """Read `(height, width)` of a picture from its header, as it is after EXIF rotation.
 
@@ -107,28 +126,55 @@ def ids_reader(ids, void_ids=(VOID,)):
     return read
 
 
-def colors_reader(colors, void_colors=()):
+def colors_reader(colors, void_colors=(), tolerance=None):
     """Make a reader of masks that show each class in a colour.
 
     Args:
         colors: RGB of each class, `(num_classes, 3)`.
         void_colors: RGB of what becomes void.
+        tolerance: None for exact colours. Otherwise a pixel gets the class of the nearest colour,
+            and what is farther from all of them, as `nearest_colors` measures, becomes void.
 
     Returns:
         A function from a path to a uint8 array `(height, width)` of class ids and void; it raises
-        ValueError if a pixel has any other colour.
+        ValueError if a pixel has any other colour, or with `tolerance` if all pixels have.
     """
     known = [*map(tuple, colors), *map(tuple, void_colors)]
     ids = np.array([*range(len(colors)), *[VOID] * len(void_colors)], np.uint8)
 
     def read(path):
         nearest, distance = nearest_colors(read_picture(path), known)
-        if distance.max() > 0:
+        if tolerance is None and distance.max() > 0:
             wrong = np.unique(read_picture(path)[distance > 0], axis=0).tolist()
             raise ValueError(f"unknown {ids_text(wrong, 'colour')}, expected one of {len(known)}")
-        return ids[nearest]
+        if tolerance is None:
+            return ids[nearest]
+        if distance.min() > tolerance:
+            raise ValueError(
+                f"every pixel is {distance.min():.0f} or more from each of {len(known)} colours, "
+                f"expected some within {tolerance}"
+            )
+        return np.where(distance <= tolerance, ids[nearest], VOID).astype(np.uint8)
 
     return read
+
+
+def blends(paths, colors, tolerance):
+    """Measure which share of each mask's pixels is farther than a distance from all colours.
+
+    Args:
+        paths: The files.
+        colors: RGB values, `(count, 3)`.
+        tolerance: The distance in RGB.
+
+    Returns:
+        float array `(count,)`.
+
+    Raises:
+        ValueError: If a file cannot be read.
+    """
+    pictures = (named(path, read_picture) for path in paths)
+    return np.array([np.mean(nearest_colors(each, colors)[1] > tolerance) for each in pictures])
 
 
 def nearest_colors(picture, colors):

@@ -83,6 +83,28 @@ def pair_folders(pictures, masks, what, how="", ends=("", ""), subfolders=(".",)
     return [(left[key], right[key]) for key in sorted(left, key=_in_order)]
 
 
+def nested(folder, without):
+    """List a folder and all folders in it, hidden ones aside.
+
+    Args:
+        folder: The folder.
+        without: A folder that is left out, if it is in there.
+
+    Returns:
+        A list of their paths from `folder`, "." for itself.
+    """
+    found = []
+    for place, names, _ in os.walk(folder):
+        here = Path(place)
+        names[:] = (
+            name
+            for name in names
+            if not name.startswith(".") and (here / name).resolve() != without.resolve()
+        )
+        found.append(here.relative_to(folder).as_posix())
+    return found
+
+
 def pair_names(names, pictures, masks, what, how="", mask_extension=".png"):
     """Match the pictures and masks that a list names.
 
