@@ -3,12 +3,14 @@
 from segbook.datasets.camvid import camvid, camvid_frames, download_camvid
 from segbook.datasets.cityscapes import cityscapes
 from segbook.datasets.coco import coco
+from segbook.datasets.coco_instances import coco_instances
 from segbook.datasets.disk.errors import DataError, DownloadError
 from segbook.datasets.disk.find import MissingData, data_root
 from segbook.datasets.disk.lazy import Lazy
 from segbook.datasets.fasseg import download_fasseg, fasseg, fasseg_blends
 from segbook.datasets.folder import folder, folder_blends
 from segbook.datasets.isbi2012 import download_isbi2012, isbi2012
+from segbook.datasets.labelme import labelme
 from segbook.datasets.pets import download_pets, pets
 from segbook.datasets.split import split_by_group
 from segbook.datasets.statistics import Statistics, statistics
@@ -25,6 +27,7 @@ __all__ = [
     "camvid_frames",
     "cityscapes",
     "coco",
+    "coco_instances",
     "data_root",
     "download_camvid",
     "download_fasseg",
@@ -37,6 +40,7 @@ __all__ = [
     "folder",
     "folder_blends",
     "isbi2012",
+    "labelme",
     "pets",
     "split_by_group",
     "statistics",

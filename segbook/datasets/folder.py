@@ -4,8 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
+from segbook.checks import check_class_names
 from segbook.datasets.disk.decode import blends, colors_reader, ids_reader
-from segbook.datasets.disk.find import nested, pair_folders
+from segbook.datasets.disk.find import nested, pair_folders, without_extension
 from segbook.datasets.disk.load import Files, load
 from segbook.palette import palette as book_palette
 from segbook.samples import VOID, Task
@@ -61,9 +62,7 @@ def folder(
         DataError: Listing the first few files with what is wrong in each.
         ValueError: If arguments do not fit together.
     """
-    class_names = tuple(class_names)
-    if not 0 < len(class_names) < VOID:
-        raise ValueError(f"class_names of {len(class_names)} names must be 1 to {VOID - 1} names.")
+    class_names = check_class_names(class_names)
     if palette is not None and ids is not None:
         raise ValueError("palette and ids are both given; it must be one of them.")
     if tolerance is not None and (palette is None or not tolerance >= 0):
@@ -83,9 +82,9 @@ def folder(
         colors = colors.astype(np.uint8)
         values, void_values = colors.tolist(), np.asarray(() if void is None else void).tolist()
         reader = colors_reader(values, void_values, tolerance)
-    pairs, root, what = _pairs(images, masks, mask_end)
+    pairs, names, what = _pairs(images, masks, mask_end)
     decoding = f"{values} {void_values} {tolerance}"
-    files = Files(pairs, reader, Task(class_names, colors), what, decoding=decoding, root=root)
+    files = Files(pairs, reader, Task(class_names, colors), what, decoding=decoding, names=names)
     return load(files, size, pad=pad, lazy=lazy, cache=cache)
 
 
@@ -113,12 +112,12 @@ def folder_blends(images, masks, palette, tolerance, *, void=(), mask_end=""):
 
 
 def _pairs(images, masks, mask_end):
-    """Match pictures and masks; give the folder of pictures and what is read, too."""
+    """Match pictures and masks; give the pictures' names and what is read, too."""
     images, masks = Path(images).expanduser(), Path(masks).expanduser()
     what = f"folder {images.name}"
     subfolders = sorted({*nested(images, masks), *nested(masks, images)})
     pairs = pair_folders(images, masks, what, ends=("", mask_end), subfolders=subfolders)
-    return pairs, images, what
+    return pairs, [without_extension(picture, images) for picture, _ in pairs], what
 
 
 def _check_values(ids, void, count):

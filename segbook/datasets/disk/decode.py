@@ -1,5 +1,7 @@
 """Decode one picture or one mask."""
 
+import json
+
 import numpy as np
 from PIL import Image, ImageOps
 
@@ -58,6 +60,27 @@ def named(path, read):
         return read(path)
     except (OSError, ValueError) as error:
         raise ValueError(f"{path}: {error}") from error
+
+
+def read_json(path):
+    """Read what a labelling tool wrote.
+
+    Args:
+        path: The file.
+
+    Returns:
+        A dict.
+
+    Raises:
+        ValueError: If it is no JSON file that starts with a brace.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"not a readable JSON file ({error})") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"a {type(content).__name__} in JSON, expected an object in braces")
+    return content
 
 
 def upright_size(path):

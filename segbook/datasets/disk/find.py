@@ -80,26 +80,27 @@ def pair_folders(pictures, masks, what, how="", ends=("", ""), subfolders=(".",)
         *_alone(right, left, "a mask without a picture", pictures, ends[0]),
     ]
     refuse(f"{what} ({len(left)} pictures, {len(right)} masks)", problems, how)
-    return [(left[key], right[key]) for key in sorted(left, key=_in_order)]
+    return [(left[key], right[key]) for key in sorted(left, key=in_order)]
 
 
-def nested(folder, without):
+def nested(folder, without=None):
     """List a folder and all folders in it, hidden ones aside.
 
     Args:
         folder: The folder.
-        without: A folder that is left out, if it is in there.
+        without: A folder that is left out, if it is in there; or None.
 
     Returns:
         A list of their paths from `folder`, "." for itself.
     """
+    left_out = without and without.resolve()
     found = []
     for place, names, _ in os.walk(folder):
         here = Path(place)
         names[:] = (
             name
             for name in names
-            if not name.startswith(".") and (here / name).resolve() != without.resolve()
+            if not name.startswith(".") and (here / name).resolve() != left_out
         )
         found.append(here.relative_to(folder).as_posix())
     return found
@@ -148,6 +149,17 @@ def read_list(path, what, how=""):
     return names
 
 
+def in_order(key):
+    """Give what sorts keys `(folder, name)` by folder, and "2" before "10"."""
+    part, stem = key
+    return part, int(stem) if stem.isdecimal() else -1, stem
+
+
+def without_extension(path, folder):
+    """Write a file's path from a folder without its extension, with slashes on any system."""
+    return path.relative_to(folder).with_suffix("").as_posix()
+
+
 def _pictures(folder, subfolders, end):
     """Yield the pictures of folders, hidden files aside, with what identifies them."""
     for part in subfolders:
@@ -162,9 +174,3 @@ def _alone(files, others, trouble, folder, end):
     for (part, stem), file in files.items():
         if (part, stem) not in others:
             yield f"{file}: {trouble}, expected {folder / part / (stem + end)}.*"
-
-
-def _in_order(key):
-    """Sort "2" before "10"."""
-    part, stem = key
-    return part, int(stem) if stem.isdecimal() else -1, stem

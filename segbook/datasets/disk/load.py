@@ -32,7 +32,7 @@ class Files:
         what: The name of what is read, for errors, such as "CamVid train".
         how: How to get it, one line, for errors.
         decoding: Anything else that the masks depend on; part of the name of a cache.
-        root: The folder from which pictures are named; None for that of each picture.
+        names: A name for each picture; None for those of the files, without extension.
     """
 
     pairs: list
@@ -41,13 +41,7 @@ class Files:
     what: str
     how: str = ""
     decoding: str = ""
-    root: Path | None = None
-
-    @property
-    def names(self):
-        """Array of text `(count,)`: each picture's path from the root, without its extension."""
-        paths = [picture.relative_to(self.root or picture.parent) for picture, _ in self.pairs]
-        return np.array([path.with_suffix("").as_posix() for path in paths])
+    names: list | None = None
 
 
 def load(files, size=None, *, pad=False, lazy=False, cache=None):
@@ -78,7 +72,7 @@ def load(files, size=None, *, pad=False, lazy=False, cache=None):
         pictures, masks = _cached(files, frame, shapes, Path(cache).expanduser())
         if lazy:
             return _lazy(lambda i: _unit(pictures[i]), masks.__getitem__, shapes, files)
-        return Samples(_unit(pictures), np.array(masks), files.task, files.names)
+        return Samples(_unit(pictures), np.array(masks), files.task, _names(files))
     if lazy:
         _read_all(files, lambda i, picture, mask: None)  # decoded and checked, not resized
 
@@ -97,7 +91,7 @@ def load(files, size=None, *, pad=False, lazy=False, cache=None):
         masks[i] = frame.mask(mask)
 
     _read_all(files, store)
-    return Samples(images, masks, files.task, files.names)
+    return Samples(images, masks, files.task, _names(files))
 
 
 def check_size(size):
@@ -139,8 +133,12 @@ def _lazy(image, mask, shapes, files):
         Lazy(image, rows, shapes[0][1:], np.float32),
         Lazy(mask, rows, shapes[1][1:], np.uint8),
         files.task,
-        files.names,
+        _names(files),
     )
+
+
+def _names(files):
+    return np.array(files.names or [picture.stem for picture, _ in files.pairs])
 
 
 def _read_all(files, store):
