@@ -6,21 +6,27 @@ import sys
 
 @contextlib.contextmanager
 def line():
-    """Give a function that shows a text in place of the one before, on a terminal only.
+    """Give a function that shows a text in place of the one before.
 
-    Where stderr is a file or a notebook, nothing is written.
+    On a terminal only: where stderr is a file or a notebook, nothing is written but a text with
+    `stays=True`, which gets a line for itself.
     """
-    if sys.stderr is None or not sys.stderr.isatty():
-        yield lambda text: None
-        return
+    terminal = sys.stderr is not None and sys.stderr.isatty()
     width = 0
 
-    def show(text):
+    def show(text, *, stays=False):
         nonlocal width
-        print(f"\r{text:<{width}}", end="", file=sys.stderr, flush=True)
-        width = len(text)
+        if terminal:
+            print(f"\r{text:<{width}}", end="", file=sys.stderr, flush=True)
+            width = len(text)
+        elif stays:
+            print(text, file=sys.stderr)
+        if terminal and stays:
+            print(file=sys.stderr)
+            width = 0
 
     try:
         yield show
     finally:
-        print(file=sys.stderr)
+        if width:
+            print(file=sys.stderr)

@@ -12,6 +12,30 @@ EIGHT_BIT = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"}
 EXIF_ORIENTATION = 0x0112
 
 
+def open_upright(path):
+    """Open and decode an image file, turned upright if its EXIF data say so.
+
+    Args:
+        path: The file.
+
+    Returns:
+        A `PIL.Image.Image` of any mode.
+
+    Raises:
+        ValueError: Saying what was found instead of a readable image.
+    """
+    if path.stat().st_size == 0:
+        raise ValueError("the file is empty, 0 bytes")
+    try:
+        # Opened here, so that the file of a damaged picture is closed too.
+        with open(path, "rb") as file, Image.open(file) as image:
+            image.load()
+            return ImageOps.exif_transpose(image)
+    # Pillow calls a bad chunk a SyntaxError.
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise ValueError(f"not a readable image ({error})".replace(str(path), path.name)) from error
+
+
 def open_image(path):
     """Open and decode an 8-bit image file, turned upright if its EXIF data say so.
 
@@ -24,15 +48,7 @@ def open_image(path):
     Raises:
         ValueError: Saying what was found instead of a readable 8-bit image.
     """
-    if path.stat().st_size == 0:
-        raise ValueError("the file is empty, 0 bytes")
-    try:
-        # Opened here, so that the file of a damaged picture is closed too.
-        with open(path, "rb") as file, Image.open(file) as image:
-            image.load()
-            image = ImageOps.exif_transpose(image)
-    except (OSError, SyntaxError, ValueError) as error:  # Pillow calls a bad chunk a SyntaxError
-        raise ValueError(f"not a readable image ({error})".replace(str(path), path.name)) from error
+    image = open_upright(path)
     if image.mode not in EIGHT_BIT:
         raise ValueError(f"mode {image.mode}, expected 8 bits a channel")
     if image.has_transparency_data:
@@ -96,7 +112,7 @@ def upright_size(path):
         with Image.open(path) as image:
             width, height = image.size
             turned = image.getexif().get(EXIF_ORIENTATION, 1) in (5, 6, 7, 8)
-    except (OSError, SyntaxError, ValueError):
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         return None
     return (width, height) if turned else (height, width)
 
