@@ -116,7 +116,8 @@ def read_any(path):
 def predict_mask(model, picture, size=None):
     """Predict the class of each pixel, in memory of a few bytes a pixel.
 
-    A picture of more than 1024 pixels a side goes through the model in tiles that overlap by 256.
+    A picture of more than 1024 pixels a side goes through the model in tiles that overlap by 256:
+    enough for most networks, but not the same as at once for one that pools over the whole picture.
 
     Args:
         model: As `load_model` gives it.
@@ -168,6 +169,7 @@ def predict_files(model_path, pictures, out, *, class_names=None, size=None, ove
     out.mkdir(parents=True, exist_ok=True)
     made = {}
     for path in map(Path, pictures):
+        problem = None
         try:
             if path.stem in made:
                 raise ValueError(f"its mask would have the name of that of {made[path.stem]}")
@@ -180,9 +182,8 @@ def predict_files(model_path, pictures, out, *, class_names=None, size=None, ove
                 both = Image.blend(Image.fromarray(picture), mask.convert("RGB"), OPACITY)
                 both.save(out / f"{path.stem}_overlay.jpg", quality=90)
         except Exception as error:  # backends fail in ways of their own; the other pictures go on
-            yield path, _first(error)
-        else:
-            yield path, None
+            problem = _first(error)
+        yield path, problem
 
 
 def _output_shape(model):

@@ -33,9 +33,7 @@ def server():
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr(transfer, "PAUSE", 0)
-    monkeypatch.setattr(transfer, "TIMEOUT", 10)
-    monkeypatch.setattr(transfer, "ATTEMPTS", 3)
+    downloads.hurry(monkeypatch)
 
 
 def get(server, target, *manners, md5=MD5):

@@ -4,13 +4,11 @@ import json
 
 import numpy as np
 import pytest
+from outlines import SIZE, inside, lengths_of, packed
 from pictures import jpeg, save
 from PIL import Image
-from test_shapes import inside, lengths_of, packed
 
 from segbook import datasets
-
-SIZE = 13, 17
 
 
 def write(path, content):

@@ -48,9 +48,7 @@ def server():
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr(transfer, "PAUSE", 0)
-    monkeypatch.setattr(transfer, "TIMEOUT", 10)
-    monkeypatch.setattr(transfer, "ATTEMPTS", 3)
+    downloads.hurry(monkeypatch)
 
 
 @pytest.fixture

@@ -156,7 +156,7 @@ def _paint(size, instances, file):
 
 def _inside(segmentation, size):
     if isinstance(segmentation, dict):
-        if tuple(segmentation.get("size", ())) != size:
+        if segmentation.get("size") != list(size):
             raise ValueError(f"runs for size {segmentation.get('size')}, expected {list(size)}")
         return runs(segmentation.get("counts"), size)
     if not isinstance(segmentation, list) or not segmentation:

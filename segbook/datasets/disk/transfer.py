@@ -25,6 +25,7 @@ TOO_MANY_REQUESTS = 429
 def fetch(urls, target, wrong, advice="", *, quiet=False):
     """Download a file; go on where an earlier try stopped.
 
+    A connection that breaks is taken up again, and a server that is busy asked again, some times.
     Bytes arrive in a file beside the target whose name ends in `.part`. It gets the target's name
     when it is whole and its content is right, so that a killed download never looks complete.
     Where several processes or threads want the same file, one fetches it and the others wait.
