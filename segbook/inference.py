@@ -181,9 +181,8 @@ def _predict(model, tile):
     if tile.dtype == np.uint8:
         tile = tile / np.float32(255)
     logits = model.predict_on_batch(tile[None])
-    return (logits[0] if isinstance(logits, list | tuple) else logits)[0].astype(
-        "float32", copy=False
-    )
+    first = logits[0] if isinstance(logits, list | tuple) else logits
+    return first[0].astype("float32", copy=False)
 
 
 def _check_picture(picture):
