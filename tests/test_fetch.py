@@ -8,6 +8,7 @@ import stat
 import sys
 import tarfile
 import time
+import types
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 
@@ -141,6 +142,17 @@ def test_alone_is_alone(tmp_path):
 def test_no_progress_without_stderr(server, tmp_path, monkeypatch):
     monkeypatch.setattr("sys.stderr", None)
     assert get(server, tmp_path / "data.bin", "fine").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize(
+    ("asked", "slept"), [(None, [1, 2]), ("1", [1, 2]), ("7", [7, 7]), ("3600", [30, 30])]
+)
+def test_a_busy_server_may_ask_for_a_pause(server, tmp_path, monkeypatch, asked, slept):
+    server.retry_after, pauses = asked, []
+    monkeypatch.setattr(transfer, "time", types.SimpleNamespace(sleep=pauses.append))
+    monkeypatch.setattr(transfer, "PAUSE", 1)
+    assert get(server, tmp_path / "data.bin", "stumbling").read_bytes() == CONTENT
+    assert pauses == slept
 
 
 @pytest.mark.parametrize("bad", ["missing", "wrong", "hanging", "login"])

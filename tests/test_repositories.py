@@ -16,7 +16,7 @@ from PIL import Image
 
 from segbook import datasets
 from segbook.datasets.disk import transfer
-from segbook.datasets.disk.download import Repository, download_files
+from segbook.datasets.disk.download import CONNECTIONS, Repository, download_files
 
 REPOSITORIES = {
     name: sys.modules[f"segbook.datasets.{name}"].REPOSITORY
@@ -130,7 +130,8 @@ def test_one_failure_ends_it_and_the_next_call_goes_on(
     assert first == "0.bin could not be downloaded"
     assert reason.startswith(f"  {server.url}/{manner}/owner/name/c0ffee/deep/top/a/0.bin: ")
     assert advice == (
-        f"To get it by hand: copy the folder deep/top of https://github.com/owner/name to {folder}."
+        "What came is kept: the next call goes on. To get it by hand: copy the folder deep/top of "
+        f"https://github.com/owner/name to {folder}."
     )
     with pytest.raises(datasets.DownloadError, match=message):
         get(repository, folder, manner)
@@ -160,8 +161,8 @@ def test_a_killed_download_goes_on(server, repository, tmp_path):
     process = processes.start(
         DOWNLOAD, repository.listing, f"{server.url}/stalling", tmp_path / "data"
     )
-    while len(server.requests) < downloads.CALM + 8 and process.poll() is None:
-        server.began.wait(0.01)  # four have come, all eight connections wait
+    while len(server.requests) < downloads.CALM + CONNECTIONS and process.poll() is None:
+        server.began.wait(0.01)  # four have come, all connections wait
     process.kill()
     process.communicate()
     came = {name for name in here(tmp_path / "data") if name.endswith(".bin")}

@@ -20,7 +20,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if manner == "missing":
             return self.send_error(404)
         if manner == "busy" or (manner == "stumbling" and len(self.server.requests) < 3):
-            return self.send_error(503 if len(self.server.requests) % 2 else 429)
+            after = {"Retry-After": self.server.retry_after} if self.server.retry_after else {}
+            return self.answer(503 if len(self.server.requests) % 2 else 429, b"", **after)
         if manner == "login":
             return self.answer(200, b"<html>please log in</html>")
         content = self.server.files[name]
@@ -70,7 +71,7 @@ def hurry(monkeypatch):
 def serving(files):
     """Serve files at `server.url/MANNER/NAME`; `server.requests` lists the manners and ranges."""
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.files, server.requests = files, []
+        server.files, server.requests, server.retry_after = files, [], None
         server.released, server.began = threading.Event(), threading.Event()
         server.url = f"http://127.0.0.1:{server.server_port}"
         thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)

@@ -10,7 +10,7 @@ from segbook.datasets.disk.lock import alone
 from segbook.datasets.disk.transfer import fetch, fetch_alone, git_check, md5_check
 from segbook.datasets.disk.unpack import extract
 
-CONNECTIONS = 8
+CONNECTIONS = 4  # GitHub answers 429 to those who hurry
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ def download_files(repository, folder):
     folder = Path(folder)
     files = repository.files()
     total = sum(size for _, size, _ in files)
-    advice = repository.by_hand(folder)
+    advice = f"What came is kept: the next call goes on. {repository.by_hand(folder)}"
 
     def get(file):
         sha, size, path = file

@@ -17,6 +17,7 @@ from segbook.datasets.disk.lock import alone
 CHUNK = 1 << 18
 ATTEMPTS = 5  # without a new byte, for each mirror
 PAUSE = 1  # seconds, longer with each attempt
+LONGEST_PAUSE = 30  # seconds, though a busy server may ask for more
 TIMEOUT = 30  # seconds without a byte
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 TOO_MANY_REQUESTS = 429
@@ -113,6 +114,7 @@ def _fetch_all(url, part, show):
     idle = 0
     while True:
         before = part.stat().st_size if part.exists() else 0
+        asked = ""
         try:
             if _fetch_some(url, part, before, show):
                 return
@@ -121,14 +123,15 @@ def _fetch_all(url, part, show):
             if caught.code < 500 and caught.code != TOO_MANY_REQUESTS:
                 raise
             caught.close()
-            error = caught
+            error, asked = caught, caught.headers.get("Retry-After", "")
         except (OSError, http.client.HTTPException) as caught:
             error = caught
         after = part.stat().st_size if part.exists() else 0
         idle = 0 if after > before else idle + 1
         if idle == ATTEMPTS or getattr(error, "errno", None) in DISK_FULL:
             raise error
-        time.sleep(idle * PAUSE)
+        pause = min(int(asked), LONGEST_PAUSE) if asked.isdecimal() else 0
+        time.sleep(max(idle * PAUSE, pause))
 
 
 def _fetch_some(url, part, start, show):
