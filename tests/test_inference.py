@@ -39,15 +39,15 @@ def test_tiles_equal_the_whole(depth, size, tile):
 
 
 @pytest.mark.parametrize(
-    "predict",
+    ("predict", "padding"),
     [
-        lambda model, x: predict_tiled(model, x, tile=40, margin=12, stride=4),
-        lambda model, x: predict_blended(model, x, tile=40, stride=4),
-        lambda model, x: overlap_tile(small_unet(2, "valid"), x, tile=60, stride=4),
+        (lambda model, x: predict_tiled(model, x, tile=40, margin=12, stride=4), "same"),
+        (lambda model, x: predict_blended(model, x, tile=40, stride=4), "same"),
+        (lambda model, x: overlap_tile(model, x, tile=60, stride=4), "valid"),
     ],
 )
-def test_bytes_are_divided_by_255(predict):
-    model, x = small_unet(2), (255 * picture(61, 70)[0]).astype("uint8")
+def test_bytes_are_divided_by_255(predict, padding):
+    model, x = small_unet(2, padding), (255 * picture(61, 70)[0]).astype("uint8")
     expected = predict(model, x / np.float32(255))
     np.testing.assert_allclose(predict(model, x), expected, atol=1e-6)
 
