@@ -1,5 +1,7 @@
 """Your own folders: nested ones, colours that blend, and splits by group."""
 
+import sys
+
 import numpy as np
 import pytest
 from pictures import HERE, jpeg, real, save
@@ -88,6 +90,17 @@ def test_pairs_are_found_by_their_path(tmp_path, lazy):
         assert np.asarray(samples.masks).sum((1, 2)).tolist() == [1, 0, 5, 4, 3, 2]
         np.testing.assert_allclose(samples.images[4], 60 / 255)
         assert samples[[4, 0]].names.tolist() == ["alice/left/2", "2"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
+def test_links_to_folders_are_followed_but_not_around(tmp_path):
+    draw(tmp_path / "far", "1", "deep/2")
+    for part in ("images", "masks"):
+        (tmp_path / part).mkdir()
+        (tmp_path / part / "alice").symlink_to(tmp_path / "far" / part)
+        (tmp_path / "far" / part / "deep" / "back").symlink_to(tmp_path / part)
+    samples = datasets.folder(tmp_path / "images", tmp_path / "masks", ("a", "b"))
+    assert samples.names.tolist() == ["alice/1", "alice/deep/2"]
 
 
 def test_masks_may_lie_among_the_pictures(tmp_path):

@@ -180,20 +180,19 @@ def colors_reader(colors, void_colors=(), tolerance=None):
     """
     known = [*map(tuple, colors), *map(tuple, void_colors)]
     ids = np.array([*range(len(colors)), *[VOID] * len(void_colors)], np.uint8)
+    within = tolerance or 0
 
     def read(path):
         nearest, distance = nearest_colors(read_picture(path), known)
         if tolerance is None and distance.max() > 0:
             wrong = np.unique(read_picture(path)[distance > 0], axis=0).tolist()
             raise ValueError(f"unknown {ids_text(wrong, 'colour')}, expected one of {len(known)}")
-        if tolerance is None:
-            return ids[nearest]
-        if distance.min() > tolerance:
+        if distance.min() > within:
             raise ValueError(
                 f"every pixel is {distance.min():.0f} or more from each of {len(known)} colours, "
-                f"expected some within {tolerance}"
+                f"expected some within {within}"
             )
-        return np.where(distance <= tolerance, ids[nearest], VOID).astype(np.uint8)
+        return np.where(distance <= within, ids[nearest], VOID).astype(np.uint8)
 
     return read
 

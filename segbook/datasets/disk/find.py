@@ -84,7 +84,7 @@ def pair_folders(pictures, masks, what, how="", ends=("", ""), subfolders=(".",)
 
 
 def nested(folder, without=None):
-    """List a folder and all folders in it, hidden ones aside.
+    """List a folder and all folders in it, hidden ones aside; links to folders are followed.
 
     Args:
         folder: The folder.
@@ -93,14 +93,15 @@ def nested(folder, without=None):
     Returns:
         A list of their paths from `folder`, "." for itself.
     """
-    left_out = without and without.resolve()
+    seen = {without.resolve()} if without else set()
     found = []
-    for place, names, _ in os.walk(folder):
+    for place, names, _ in os.walk(folder, followlinks=True):
         here = Path(place)
+        seen.add(here.resolve())  # a link may lead back
         names[:] = (
             name
             for name in names
-            if not name.startswith(".") and (here / name).resolve() != left_out
+            if not name.startswith(".") and (here / name).resolve() not in seen
         )
         found.append(here.relative_to(folder).as_posix())
     return found
