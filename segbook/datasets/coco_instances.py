@@ -58,36 +58,8 @@ def coco_instances(
         raise missing(what, file, "It is what a labelling tool exports in COCO's format.")
     content = _content(what, file)
     kinds = {kind["id"]: kind["name"] for kind in content["categories"]}
-    if class_names is None:
-        class_names = dict.fromkeys(["background", *(kinds[i] for i in sorted(kinds))])
-    class_names = check_class_names(class_names)
-    unknown = sorted({*class_names[1:]} - {*kinds.values()})
-    if unknown:
-        raise ValueError(
-            f"class_names with {unknown[0]!r} must be categories of {file}, after the first: "
-            f"{', '.join(map(repr, kinds.values()))}."
-        )
-    instances, problems = {}, []
-    for row in content["annotations"]:
-        if row["category_id"] not in kinds:
-            problems.append(f"{file}: annotation {row['id']}: no category {row['category_id']}")
-        elif kinds[row["category_id"]] in class_names:
-            label = class_names.index(kinds[row["category_id"]])
-            instances.setdefault(row["image_id"], []).append((label, row))
-    pictures = {}
-    for row in content["images"]:
-        path = images / row["file_name"]
-        if path in pictures:
-            problems.append(f"{file}: {row['file_name']} twice among the images")
-        elif not path.is_file():
-            problems.append(f"{path}: missing, though {file.name} has it")
-        pictures[path] = (row["height"], row["width"]), instances.pop(row["id"], [])
-    problems += [
-        f"{file}: annotation {row['id']}: no image {image}"
-        for image, rows in instances.items()
-        for _, row in rows
-    ]
-    refuse(what, problems or ([] if pictures else [f"{file}: no images in it"]))
+    class_names = _class_names(class_names, kinds, file)
+    pictures = _pictures(content, kinds, class_names, images, file, what)
     return load(
         Files(
             [(path, path) for path in pictures],
@@ -134,6 +106,43 @@ def _content(what, file):
                 problems.append(f"{file}: number {i} of {part}: {wrong[0]} is {row.get(wrong[0])}")
     refuse(what, problems)
     return content
+
+
+def _class_names(class_names, kinds, file):
+    """Name the classes: those that are asked for, or all."""
+    if class_names is None:
+        class_names = dict.fromkeys(["background", *(kinds[i] for i in sorted(kinds))])
+    class_names = check_class_names(class_names)
+    unknown = [name for name in class_names[1:] if name not in kinds.values()]
+    if unknown:
+        raise ValueError(
+            f"class_names with {unknown[0]!r} must be categories of {file}, after the first: "
+            f"{', '.join(map(repr, kinds.values()))}."
+        )
+    return class_names
+
+
+def _pictures(content, kinds, class_names, images, file, what):
+    """Map the path of each picture to its size and its instances, pairs of class id and entry."""
+    instances, problems = {row["id"]: [] for row in content["images"]}, []
+    for row in content["annotations"]:
+        kind = kinds.get(row["category_id"])
+        if kind is None:
+            problems.append(f"{file}: annotation {row['id']}: no category {row['category_id']}")
+        elif row["image_id"] not in instances:
+            problems.append(f"{file}: annotation {row['id']}: no image {row['image_id']}")
+        elif kind in class_names:
+            instances[row["image_id"]].append((class_names.index(kind), row))
+    pictures = {}
+    for row in content["images"]:
+        path = images / row["file_name"]
+        if path in pictures:
+            problems.append(f"{file}: {row['file_name']} twice among the images")
+        elif not path.is_file():
+            problems.append(f"{path}: missing, though {file.name} has it")
+        pictures[path] = (row["height"], row["width"]), instances[row["id"]]
+    refuse(what, problems or ([] if pictures else [f"{file}: no images in it"]))
+    return pictures
 
 
 def _paint(size, instances, file):
