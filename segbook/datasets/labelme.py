@@ -113,7 +113,7 @@ def _paint(content, labels):
             if label not in labels:
                 raise ValueError(f"unknown label, expected one of {', '.join(labels)}")
             if kind not in SHAPES:
-                raise ValueError(f"a {kind} has no area, expected a polygon, rectangle or circle")
+                raise ValueError(f"shape_type {kind!r}, expected one of {', '.join(SHAPES)}")
             mask[SHAPES[kind](shape.get("points"), size)] = labels[label]
         except ValueError as error:
             raise ValueError(f"shape {number}, {label!r}: {error}") from error
