@@ -164,6 +164,7 @@ def numbered(count, names=None):
         ([5, 5], 0.2, {5}),  # nothing is nearer than one of them
         ([1, 9], 0.1, {1}),  # the nine are passed over
         ([3, 4, 5, 6, 7], 0.4, {7, 8, 9, 10, 11, 12, 13}),
+        ([4, 4, 4], 0.55, {8}),  # 6.6 are wanted: eight are nearer than four
         ([1, 1], 0.99, {1}),
     ],
 )
