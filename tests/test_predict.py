@@ -106,7 +106,8 @@ PICTURES = {
 def test_pictures_of_all_kinds(saved, tmp_path, capsys, name):
     image, options, expected = PICTURES[name]
     image.save(tmp_path / name, **options)
-    np.testing.assert_allclose(predict.read_any(tmp_path / name), expected, atol=1)
+    rounded = name == "transparent.png"  # alpha takes a step of its own
+    np.testing.assert_allclose(predict.read_any(tmp_path / name), expected, atol=rounded)
     out = tmp_path / "deep" / "out"
     status, said, errors = run(capsys, saved, tmp_path / name, "--out", out)
     assert (status, errors) == (0, [])
