@@ -40,6 +40,11 @@ def photo(height=5, width=8):
     return np.random.default_rng(height * width).integers(0, 256, (height, width, 3), np.uint8)
 
 
+def small_tiles(monkeypatch, tile, margin, stride):
+    for name, value in {"TILE": tile, "MARGIN": margin, "STRIDE": stride}.items():
+        monkeypatch.setattr(predict, name, value)
+
+
 def run(capsys, *arguments):
     """Run the command; give its status, and lines of stdout and stderr."""
     status = main(["predict", *map(str, arguments)])
@@ -200,8 +205,7 @@ def test_large_pictures_go_in_tiles_with_the_same_result(monkeypatch, height, wi
             tiles.append((x.dtype, *x.shape[1:3], float(x.max())))
             return model.predict_on_batch(x)
 
-    for name, value in {"TILE": 32, "MARGIN": 8, "STRIDE": 4}.items():
-        monkeypatch.setattr(predict, name, value)
+    small_tiles(monkeypatch, 32, 8, 4)
     picture = photo(height, width)
     np.testing.assert_array_equal(predict.predict_mask(Watched(), picture), picture.argmax(2))
     assert len(tiles) > 2
@@ -216,8 +220,7 @@ def test_tiles_of_a_network_agree_with_the_whole(monkeypatch):
     keras.utils.set_random_seed(0)
     model, picture = models.unet(4, width=4, depth=2), photo(97, 133)
     whole = model.predict_on_batch(picture[None] / np.float32(255))[0]
-    for name, value in {"TILE": 64, "MARGIN": 24, "STRIDE": 4}.items():
-        monkeypatch.setattr(predict, name, value)
+    small_tiles(monkeypatch, 64, 24, 4)
     clear = np.sort(whole, axis=2)[..., -1] - np.sort(whole, axis=2)[..., -2] > 1e-4
     mask = predict.predict_mask(model, picture)
     np.testing.assert_array_equal(mask[clear], whole.argmax(2)[clear])
@@ -225,8 +228,7 @@ def test_tiles_of_a_network_agree_with_the_whole(monkeypatch):
 
 
 def test_memory_stays_at_a_few_bytes_a_pixel(monkeypatch):
-    for name, value in {"TILE": 128, "MARGIN": 16, "STRIDE": 16}.items():
-        monkeypatch.setattr(predict, name, value)
+    small_tiles(monkeypatch, 128, 16, 16)
     model, picture = pixelwise(classes=20), photo(1500, 2000)
     predict.predict_mask(model, picture[:200, :200])  # compiled
     tracemalloc.start()
@@ -247,8 +249,9 @@ def test_a_single_logit_has_two_classes(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("fixed", [False, True])
-def test_another_size_for_the_model(tmp_path, fixed):
+def test_another_size_for_the_model(monkeypatch, fixed):
     """Each pixel of a picture becomes two by two; the model sees the smaller one."""
+    small_tiles(monkeypatch, 8, 2, 2)  # one that takes one size gets it at once
     model = pixelwise(shape=(10, 14, 3) if fixed else (None, None, 3))
     small = photo(10, 14)
     picture = small.repeat(2, 0).repeat(2, 1)
