@@ -366,6 +366,7 @@ def test_the_command_itself(saved, tmp_path):
     command = [sys.executable, "-m", "segbook", "predict", saved, "a.png", "b.png", "--out", "out"]
     root = Path(__file__).parents[1]
     environment = {"PYTHONPATH": str(root)} | os.environ
+    environment.pop("TF_CPP_MIN_LOG_LEVEL", None)  # set by this process when it imported Keras
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stderr == "b.png: no such file\n"
