@@ -104,6 +104,27 @@ def ids_text(ids, noun="label"):
     return f"{noun if len(ids) == 1 else noun + 's'} {text}"
 
 
+def check_class_names(class_names):
+    """Refuse names of classes that are too many for a mask, none, or the same.
+
+    Args:
+        class_names: The names.
+
+    Returns:
+        A tuple of them.
+
+    Raises:
+        ValueError: Saying how many there are, or which is there twice.
+    """
+    names = tuple(class_names)
+    if not 0 < len(names) < VOID:
+        raise ValueError(f"class_names of {len(names)} names must be 1 to {VOID - 1} names.")
+    twice = [name for i, name in enumerate(names) if name in names[:i]]
+    if twice:
+        raise ValueError(f"class_names with {twice[0]!r} twice must be different names.")
+    return names
+
+
 def check_mask_and_logits(
     y_true, y_pred, num_classes: int | None = None, *, overlapping: bool = False
 ) -> None:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 
-def predict_tiled(model, picture, tile, margin, stride):
+def predict_tiled(model, picture, tile, margin, stride, *, decide=None):
     """Predict a picture with a model whose logits have the picture's size.
 
     Tiles overlap by two margins. Logits closer than `margin` to an edge of their tile are thrown
@@ -15,20 +15,24 @@ def predict_tiled(model, picture, tile, margin, stride):
     stride `2**d` and needs the margin `6 * 2**d`. No margin suffices for a model that pools over
     the whole picture.
 
-    Only one tile at a time goes through the model; the logits of the whole picture are kept. All
-    tiles have one size, so that the model is compiled once: up to `stride - 1` pixels less than
-    `tile` where a side of the picture is no multiple of `stride`.
+    Only one tile at a time goes through the model; the logits of the whole picture are kept, or
+    with `decide` what it makes of them: a mask takes a byte a pixel, where the logits of 20 classes
+    take 80. All tiles have one size, so that the model is compiled once: up to `stride - 1` pixels
+    less than `tile` where a side of the picture is no multiple of `stride`.
 
     Args:
         model: A model from pictures `(n, h, w, channels)` to logits `(n, h, w, C)`, for any size;
             of several outputs the first counts.
-        picture: float array `(height, width, channels)` in [0, 1].
+        picture: float array `(height, width, channels)` in [0, 1], or uint8, of which each tile is
+            divided by 255.
         tile: Largest height and width of a tile, in pixels.
         margin: Width of what is thrown away, in pixels; a multiple of `stride`.
         stride: Output stride of the model's coarsest features: tiles start at multiples of it.
+        decide: Function of a tile's logits `(h, w, C)` that gives an array `(h, w, ...)`, which is
+            kept in their place; None keeps the logits.
 
     Returns:
-        float32 logits `(height, width, C)`.
+        float32 logits `(height, width, C)`, or what `decide` gives for the whole picture.
 
     Raises:
         ValueError: If an argument does not fit, or if the logits have another size than the tile.
@@ -44,12 +48,14 @@ def predict_tiled(model, picture, tile, margin, stride):
     result = None
     for top, bottom in rows:
         for left, right in columns:
-            logits = _predict_same(model, picture[top:bottom, left:right])
+            found = _predict_same(model, picture[top:bottom, left:right])
+            if decide is not None:
+                found = decide(found)
             if result is None:
-                result = np.empty((*picture.shape[:2], logits.shape[2]), "float32")
+                result = np.empty((*picture.shape[:2], *found.shape[2:]), found.dtype)
             # What lies too close to the bottom and right, the next tiles overwrite.
             above, before = margin * (top > 0), margin * (left > 0)
-            result[top + above : bottom, left + before : right] = logits[above:, before:]
+            result[top + above : bottom, left + before : right] = found[above:, before:]
     return result
 
 
@@ -66,7 +72,7 @@ def predict_blended(model, picture, tile, *, overlap=0.5, stride=1):
 
     Args:
         model: As for `predict_tiled`.
-        picture: float array `(height, width, channels)` in [0, 1].
+        picture: As for `predict_tiled`.
         tile: Largest height and width of a tile, in pixels.
         overlap: The share of a tile's side that the next tile covers too, at least.
         stride: Tiles start at multiples of it; with the model's output stride all tiles divide the
@@ -111,7 +117,7 @@ def overlap_tile(model, picture, tile, stride):
     Args:
         model: A model from pictures `(n, tile, tile, channels)` to logits `(n, s, s, C)`, where
             `tile - s` is even.
-        picture: float array `(height, width, channels)` in [0, 1].
+        picture: As for `predict_tiled`.
         tile: Height and width of a tile, in pixels; 572 in the paper.
         stride: Output stride of the model's coarsest features; 16 in the paper.
 
@@ -172,8 +178,11 @@ def _predict_same(model, tile):
 
 
 def _predict(model, tile):
+    if tile.dtype == np.uint8:
+        tile = tile / np.float32(255)
     logits = model.predict_on_batch(tile[None])
-    return (logits[0] if isinstance(logits, list | tuple) else logits)[0]
+    first = logits[0] if isinstance(logits, list | tuple) else logits
+    return first[0].astype("float32", copy=False)
 
 
 def _check_picture(picture):

@@ -45,11 +45,14 @@ class Samples:
         images: float32 array `(count, height, width, 3)` with values in [0, 1].
         masks: uint8 array `(count, height, width)` of class ids, or `task.void` where unlabelled.
         task: The classes that the ids stand for.
+        names: Array of text `(count,)`: where each picture is in its data set, as a path from the
+            folder without the extension, such as "alice/001"; None for what is drawn.
     """
 
     images: np.ndarray
     masks: np.ndarray
     task: Task
+    names: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -58,4 +61,5 @@ class Samples:
         """Select samples by a slice, an index array or a boolean array."""
         if isinstance(index, int | np.integer):
             index = [index]
-        return replace(self, images=self.images[index], masks=self.masks[index])
+        names = None if self.names is None else self.names[index]
+        return replace(self, images=self.images[index], masks=self.masks[index], names=names)

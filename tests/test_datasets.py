@@ -1,30 +1,15 @@
 import json
-import os
 
 import numpy as np
 import processes
 import pytest
+from pictures import jpeg, real, save
 from PIL import Image
 from scipy.io import savemat
 
 from segbook import datasets, pipeline
 from segbook.datasets.disk import load as reading
 from segbook.datasets.disk.resize import resize_mask, resize_picture
-
-HERE = datasets.data_root()
-
-
-def real(folder):
-    """Skip a test where the real data set is not on this machine."""
-    return pytest.mark.skipif(
-        not (os.environ.get("SEGBOOK_DATA") and (HERE / folder).is_dir()),
-        reason=f"SEGBOOK_DATA is not set or has no {folder}",
-    )
-
-
-def save(path, array, **options):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(array).save(path, **options)
 
 
 @pytest.fixture
@@ -362,10 +347,6 @@ def test_statistics_count_everything(camvid_root):
         np.testing.assert_allclose(found.deviation, samples.images.std((0, 1, 2)), rtol=1e-5)
 
 
-def jpeg(path, size, value=128):
-    save(path, np.full((*size, 3), value, np.uint8))
-
-
 @pytest.fixture
 def voc_root(tmp_path):
     """Three pictures of three sizes; masks are palette PNGs, one the same in full colour."""
@@ -566,52 +547,6 @@ def test_fasseg_blends_are_void_or_nearest(tmp_path):
     assert nearest.masks[0, 0, [0, 1, 3, 4, 5, 6, 7]].tolist() == [1, 1, 2, 2, 0, 1, 1]
     assert nearest.masks[0, 0, 2] in (0, 1, 2)
     assert datasets.fasseg_blends("train", root=tmp_path).tolist() == [2 / 8]
-
-
-@pytest.mark.parametrize(
-    ("mask", "options", "expected"),
-    [
-        ([[0, 1], [255, 2]], {}, [[0, 1], [255, 2]]),
-        ([[0, 128], [255, 0]], {"ids": (0, 128, 255)}, [[0, 1], [2, 0]]),
-        ([[3, 4], [9, 8]], {"ids": (3, 4, 5), "void": (8, 9)}, [[0, 1], [255, 255]]),
-        (
-            [[(9, 0, 0), (0, 9, 0)], [(0, 0, 9), (1, 2, 3)]],
-            {"palette": [(9, 0, 0), (0, 9, 0), (0, 0, 9)], "void": [(1, 2, 3)]},
-            [[0, 1], [2, 255]],
-        ),
-    ],
-    ids=["ids", "grey levels", "several void ids", "colours"],
-)
-def test_your_own_folder(tmp_path, mask, options, expected):
-    jpeg(tmp_path / "images" / "b.jpg", (2, 2))
-    save(tmp_path / "images" / "a.png", np.zeros((2, 2), np.uint8))  # a grey picture
-    for name in "ab":
-        save(tmp_path / "masks" / f"{name}_mask.png", np.array(mask, np.uint8))
-    folders = tmp_path / "images", tmp_path / "masks"
-    samples = datasets.folder(*folders, ("x", "y", "z"), mask_end="_mask", **options)
-    assert samples.images.shape == (2, 2, 2, 3)
-    assert samples.masks.tolist() == [expected, expected]
-    if "palette" in options:
-        assert samples.task.palette.tolist() == [list(color) for color in options["palette"]]
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"ids": (0, 1)}, r"1.png: unknown label 2, expected 0\.\.1 or void 255"),
-        ({"palette": np.zeros((2, 3), int)}, r"1.png: unknown colours \[1, 1, 1\], \[2, 2, 2\]"),
-        ({"palette": np.zeros((3, 3))}, r"palette of shape \(3, 3\) must be \(2, 3\)"),
-        ({"palette": np.zeros((2, 3)), "ids": (0, 1)}, "palette and ids are both given"),
-        ({"ids": (0, 0)}, r"ids=\(0, 0\) must be 2 different values"),
-        ({"ids": (0, 300)}, r"ids=\(0, 300\) must be pixel values"),
-        ({"ids": (0, 1), "void": (1,)}, r"must have no value in common"),
-    ],
-)
-def test_your_own_folder_with_wrong_arguments(tmp_path, options, message):
-    save(tmp_path / "images" / "1.png", np.zeros((1, 3, 3), np.uint8))
-    save(tmp_path / "masks" / "1.png", np.array([[0, 1, 2]], np.uint8))
-    with pytest.raises(ValueError, match=message):
-        datasets.folder(tmp_path / "images", tmp_path / "masks", ("a", "b"), **options)
 
 
 @real("fasseg")

@@ -2,104 +2,51 @@
 
 import dataclasses
 import hashlib
-import http.server
 import io
 import socket
 import stat
 import sys
 import tarfile
-import threading
 import time
+import types
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 
+import downloads
 import processes
 import pytest
 
 from segbook import datasets
-from segbook.datasets.disk import download as fetch
+from segbook.datasets.disk import transfer
+from segbook.datasets.disk.download import Archive, by_hand, download
 from segbook.datasets.disk.lock import alone
+from segbook.datasets.disk.unpack import extract
 
 CONTENT = bytes(range(256)) * 4000
 MD5 = hashlib.md5(CONTENT).hexdigest()
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    """Serve `server.files`; the first part of the path says how badly."""
-
-    def do_GET(self):
-        manner, name = self.path.strip("/").split("/")
-        asked = self.headers.get("Range")
-        self.server.requests.append((manner, asked))
-        if manner == "missing":
-            return self.send_error(404)
-        if manner == "login":
-            return self.answer(200, b"<html>please log in</html>")
-        content = self.server.files[name]
-        start = int(asked.removeprefix("bytes=").removesuffix("-")) if asked else 0
-        if manner == "wrong":
-            content = b"x" + content[1:]
-        if manner == "forgetful":
-            start = 0  # knows nothing of Range
-        if start >= len(content):
-            return self.answer(416, b"", **{"Content-Range": f"bytes */{len(content)}"})
-        rest = content[start:]
-        ranged = {"Content-Range": f"bytes {start}-{len(content) - 1}/{len(content)}"}
-        code, headers = (206, ranged) if start else (200, {})
-        if manner in ("truncated", "forgetful") and len(self.server.requests) == 1:
-            return self.answer(code, rest, sent=len(rest) // 3, **headers)
-        if manner == "dribbling":
-            return self.answer(code, rest, sent=min(len(rest), 300_000), **headers)
-        if manner == "hanging":
-            return self.answer(code, rest, sent=1000, hang=True, **headers)
-        return self.answer(code, rest, slow=manner == "slow", **headers)
-
-    def answer(self, code, body, sent=None, slow=False, hang=False, **headers):
-        self.send_response(code)
-        for name, value in {"Content-Length": str(len(body)), **headers}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        body = body[:sent]
-        for i in range(0, len(body), 100_000):
-            self.wfile.write(body[i : i + 100_000])
-            self.server.began.set()
-            time.sleep(0.02 * slow)
-        if hang:
-            self.server.released.wait(10)
-        self.close_connection = True
-
-    def log_message(self, *_):
-        pass
-
-
 @pytest.fixture
 def server():
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.files, server.requests = {"data.bin": CONTENT}, []
-        server.released, server.began = threading.Event(), threading.Event()
-        server.url = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-        thread.start()
+    with downloads.serving({"data.bin": CONTENT}) as server:
         yield server
-        server.released.set()
-        server.shutdown()
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr(fetch, "PAUSE", 0)
-    monkeypatch.setattr(fetch, "TIMEOUT", 10)
-    monkeypatch.setattr(fetch, "ATTEMPTS", 3)
+    downloads.hurry(monkeypatch)
 
 
 def get(server, target, *manners, md5=MD5):
     if "hanging" in manners:
-        fetch.TIMEOUT = 1
+        transfer.TIMEOUT = 1
     urls = [f"{server.url}/{manner}/data.bin" for manner in manners]
-    return fetch.fetch(urls, target, md5, advice="By hand: this way.")
+    return transfer.fetch(urls, target, transfer.md5_check(md5), "By hand: this way.")
 
 
-@pytest.mark.parametrize("manner", ["fine", "slow", "truncated", "dribbling", "forgetful"])
+@pytest.mark.parametrize(
+    "manner", ["fine", "slow", "truncated", "dribbling", "forgetful", "stumbling"]
+)
 @pytest.mark.parametrize("md5", [MD5, None])
 def test_the_whole_file_arrives(server, tmp_path, manner, md5):
     target = get(server, tmp_path / "deep" / "data.bin", manner, md5=md5)
@@ -140,8 +87,8 @@ def test_a_wrong_file_in_place_is_not_overwritten(server, tmp_path):
 
 
 FETCH = """
-from segbook.datasets.disk.download import fetch
-print(fetch([sys.argv[2]], sys.argv[3], sys.argv[4]).stat().st_size)
+from segbook.datasets.disk.transfer import fetch, md5_check
+print(fetch([sys.argv[2]], sys.argv[3], md5_check(sys.argv[4])).stat().st_size)
 """
 
 
@@ -166,9 +113,9 @@ def test_a_killed_process_keeps_nobody_waiting(server, tmp_path):
 
 def test_threads_wait_for_each_other(server, tmp_path):
     server.files["data.tgz"] = GOOD["tar"]
-    archive = fetch.Archive((f"{server.url}/slow/data.tgz",), None, ("top",))
+    archive = Archive((f"{server.url}/slow/data.tgz",), None, ("top",))
     with ThreadPoolExecutor(4) as pool:
-        done = [pool.submit(fetch.download, archive, tmp_path / "root") for _ in range(4)]
+        done = [pool.submit(download, archive, tmp_path / "root") for _ in range(4)]
     assert {each.result() for each in done} == {tmp_path / "root"}
     assert len(server.requests) == 1
     assert [path.name for path in (tmp_path / "root").iterdir()] == ["top"]
@@ -197,6 +144,17 @@ def test_no_progress_without_stderr(server, tmp_path, monkeypatch):
     assert get(server, tmp_path / "data.bin", "fine").read_bytes() == CONTENT
 
 
+@pytest.mark.parametrize(
+    ("asked", "slept"), [(None, [1, 2]), ("1", [1, 2]), ("7", [7, 7]), ("3600", [30, 30])]
+)
+def test_a_busy_server_may_ask_for_a_pause(server, tmp_path, monkeypatch, asked, slept):
+    server.retry_after, pauses = asked, []
+    monkeypatch.setattr(transfer, "time", types.SimpleNamespace(sleep=pauses.append))
+    monkeypatch.setattr(transfer, "PAUSE", 1)
+    assert get(server, tmp_path / "data.bin", "stumbling").read_bytes() == CONTENT
+    assert pauses == slept
+
+
 @pytest.mark.parametrize("bad", ["missing", "wrong", "hanging", "login"])
 def test_the_next_mirror_is_tried(server, tmp_path, bad):
     assert get(server, tmp_path / "data.bin", bad, "fine").read_bytes() == CONTENT
@@ -206,6 +164,7 @@ def test_the_next_mirror_is_tried(server, tmp_path, bad):
     ("manner", "message"),
     [
         ("missing", "missing/data.bin: HTTP 404"),
+        ("busy", "busy/data.bin: HTTP 503 Service Unavailable"),
         ("wrong", f"wrong/data.bin: MD5 [0-9a-f]{{32}}, expected {MD5}; removed"),
         ("hanging", "hanging/data.bin: .*timed out"),
         ("login", f"login/data.bin: MD5 [0-9a-f]{{32}}, expected {MD5}; removed"),
@@ -223,13 +182,15 @@ def test_nobody_listens(tmp_path):
         free.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{free.getsockname()[1]}/data.bin"
         with pytest.raises(datasets.DownloadError, match="refused"):
-            fetch.fetch([url], tmp_path / "data.bin", MD5)
+            transfer.fetch([url], tmp_path / "data.bin", transfer.md5_check(MD5))
 
 
 def test_other_addresses_are_refused(tmp_path):
     (tmp_path / "here").write_bytes(CONTENT)
     with pytest.raises(datasets.DownloadError, match="not an http address"):
-        fetch.fetch([(tmp_path / "here").as_uri()], tmp_path / "data.bin", MD5)
+        transfer.fetch(
+            [(tmp_path / "here").as_uri()], tmp_path / "data.bin", transfer.md5_check(MD5)
+        )
 
 
 @pytest.mark.parametrize("manner", ["missing", "hanging", "login"])
@@ -307,7 +268,7 @@ BAD = {
 @pytest.mark.parametrize("kind", GOOD)
 def test_archives_are_unpacked(tmp_path, kind):
     (tmp_path / "archive").write_bytes(GOOD[kind])
-    fetch.extract(tmp_path / "archive", tmp_path / "out", ["top"])
+    extract(tmp_path / "archive", tmp_path / "out", ["top"])
     files = sorted(p.relative_to(tmp_path / "out") for p in (tmp_path / "out").rglob("*"))
     assert [str(file) for file in files if (tmp_path / "out" / file).is_file()] == [
         "top/a/b.txt",
@@ -321,19 +282,19 @@ def test_bad_archives_leave_nothing_behind(tmp_path, content, message):
     (tmp_path / "archive").write_bytes(content)
     (tmp_path / "out").mkdir()
     with pytest.raises(datasets.DownloadError, match=message):
-        fetch.extract(tmp_path / "archive", tmp_path / "out", ["top"])
+        extract(tmp_path / "archive", tmp_path / "out", ["top"])
     assert sorted(p.name for p in tmp_path.rglob("*")) == ["archive", "out"]
 
 
 def test_download_unpacks_once_and_removes_the_archive(server, tmp_path):
     server.files["data.tgz"] = GOOD["tar"]
-    archive = fetch.Archive(
+    archive = Archive(
         (f"{server.url}/missing/data.tgz", f"{server.url}/truncated/data.tgz"),
         hashlib.md5(GOOD["tar"]).hexdigest(),
         ("top",),
     )
     for _ in range(2):
-        assert fetch.download(archive, tmp_path / "root") == tmp_path / "root"
+        assert download(archive, tmp_path / "root") == tmp_path / "root"
     assert [manner for manner, _ in server.requests].count("missing") == 1
     assert [path.name for path in (tmp_path / "root").iterdir()] == ["top"]
 
@@ -371,7 +332,7 @@ def test_pets_are_downloaded_to_where_they_are_read(server, tmp_path, monkeypatc
         server.files[name] = tarred((entry, tarfile.REGTYPE, b"Abyssinian_1 1 1 1\n"))
         md5 = hashlib.md5(server.files[name]).hexdigest()
         folder = entry.split("/")[0]
-        archive = fetch.Archive((f"{server.url}/fine/{name}",), md5, (folder,))
+        archive = Archive((f"{server.url}/fine/{name}",), md5, (folder,))
         monkeypatch.setattr(sys.modules["segbook.datasets.pets"], name, archive)
     datasets.download_pets(tmp_path)
     with pytest.raises(datasets.DataError, match=r"images/Abyssinian_1.jpg: missing, though"):
@@ -380,10 +341,10 @@ def test_pets_are_downloaded_to_where_they_are_read(server, tmp_path, monkeypatc
 
 def test_the_way_by_hand_is_one_line():
     archives = [
-        fetch.Archive(("http://a/x.tar", "http://b/x.tar"), "0" * 32, ("x",)),
-        fetch.Archive(("http://a/y.tar",), None, ("y",)),
+        Archive(("http://a/x.tar", "http://b/x.tar"), "0" * 32, ("x",)),
+        Archive(("http://a/y.tar",), None, ("y",)),
     ]
-    assert fetch.by_hand(archives, "here", "datasets.download_x()") == (
+    assert by_hand(archives, "here", "datasets.download_x()") == (
         f"To get it, call datasets.download_x(), or by hand: download http://a/x.tar or "
         f"http://b/x.tar (MD5 {'0' * 32}) and http://a/y.tar (no checksum known to us) and unpack "
         "in here."

@@ -38,6 +38,29 @@ def test_tiles_equal_the_whole(depth, size, tile):
     np.testing.assert_allclose(tiled, whole(model, x), atol=EXACT)
 
 
+@pytest.mark.parametrize(
+    ("predict", "padding"),
+    [
+        (lambda model, x: predict_tiled(model, x, tile=40, margin=12, stride=4), "same"),
+        (lambda model, x: predict_blended(model, x, tile=40, stride=4), "same"),
+        (lambda model, x: overlap_tile(model, x, tile=60, stride=4), "valid"),
+    ],
+)
+def test_bytes_are_divided_by_255(predict, padding):
+    model, x = small_unet(2, padding), (255 * picture(61, 70)[0]).astype("uint8")
+    expected = predict(model, x / np.float32(255))
+    np.testing.assert_allclose(predict(model, x), expected, atol=1e-6)
+
+
+def test_what_is_decided_tile_by_tile_is_what_the_logits_decide():
+    model, x = small_unet(2), picture(97, 133)[0]
+    logits = predict_tiled(model, x, 64, 24, 4)
+    for decide in (lambda tile: tile.argmax(2).astype("uint8"), lambda tile: tile[..., :2] > 0):
+        found = predict_tiled(model, x, 64, 24, 4, decide=decide)
+        assert found.dtype == decide(logits).dtype
+        np.testing.assert_array_equal(found, decide(logits))
+
+
 def test_a_smaller_margin_leaves_seams():
     model, x = small_unet(2), picture(97, 133)[0]
     expected = whole(model, x)

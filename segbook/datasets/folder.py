@@ -4,8 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from segbook.datasets.disk.decode import colors_reader, ids_reader
-from segbook.datasets.disk.find import pair_folders
+from segbook.checks import check_class_names
+from segbook.datasets.disk.decode import blends, colors_reader, ids_reader
+from segbook.datasets.disk.find import nested, pair_folders, without_extension
 from segbook.datasets.disk.load import Files, load
 from segbook.palette import palette as book_palette
 from segbook.samples import VOID, Task
@@ -17,6 +18,7 @@ def folder(
     class_names,
     *,
     palette=None,
+    tolerance=None,
     ids=None,
     void=None,
     mask_end="",
@@ -25,16 +27,24 @@ def folder(
     lazy=False,
     cache=None,
 ):
-    """Read pictures and masks from two folders; a mask has its picture's file name.
+    """Read pictures and masks from two folders and all in them; a mask has its picture's name.
+
+    The mask of `images/alice/1.jpg` is `masks/alice/1.png`, and its name "alice/1": with it
+    `split_by_group` keeps all of Alice on one side. Folders whose names start with a dot are left
+    out, and `masks` where it is in `images`.
 
     Masks are of one of two kinds. Either a pixel's value, or its position in a palette PNG, says
-    the class: leave `palette` out. Or a pixel's colour says it: give `palette`.
+    the class: leave `palette` out. Or a pixel's colour says it: give `palette`. Masks of 0 and 255
+    have two classes, `ids=(0, 255)`, for a network with one logit too.
 
     Args:
         images: Folder of pictures: PNG, JPEG, BMP, TIFF, WebP or GIF.
         masks: Folder of masks, without loss in compression (not JPEG).
         class_names: The classes in the order of their ids.
         palette: RGB colour of each class in the masks, `(num_classes, 3)`, or None.
+        tolerance: With `palette`, how far a pixel's colour may be from a class's: a pixel gets the
+            nearest class within this Euclidean distance in RGB, what is farther from all becomes
+            void, and `folder_blends` counts it. None refuses all other colours.
         ids: Pixel value of each class in the masks; None for 0, 1, 2, ...
         void: Pixel values, or with `palette` RGB colours, that mean "no label here"; None for the
             value 255, or no colour.
@@ -52,11 +62,11 @@ def folder(
         DataError: Listing the first few files with what is wrong in each.
         ValueError: If arguments do not fit together.
     """
-    class_names = tuple(class_names)
-    if not 0 < len(class_names) < VOID:
-        raise ValueError(f"class_names of {len(class_names)} names must be 1 to {VOID - 1} names.")
+    class_names = check_class_names(class_names)
     if palette is not None and ids is not None:
         raise ValueError("palette and ids are both given; it must be one of them.")
+    if tolerance is not None and (palette is None or not tolerance >= 0):
+        raise ValueError(f"tolerance={tolerance} must be 0 or more, beside a palette.")
     if palette is None:
         values = tuple(range(len(class_names)) if ids is None else ids)
         void_values = (VOID,) if void is None and VOID not in values else tuple(void or ())
@@ -71,14 +81,43 @@ def folder(
             )
         colors = colors.astype(np.uint8)
         values, void_values = colors.tolist(), np.asarray(() if void is None else void).tolist()
-        reader = colors_reader(values, void_values)
+        reader = colors_reader(values, void_values, tolerance)
+    pairs, names, what = _pairs(images, masks, mask_end)
+    decoding = f"{values} {void_values} {tolerance}"
+    files = Files(pairs, reader, Task(class_names, colors), what, decoding=decoding, names=names)
+    return load(files, size, pad=pad, lazy=lazy, cache=cache)
+
+
+def folder_blends(images, masks, palette, tolerance, *, void=(), mask_end=""):
+    """Measure how many pixels of each mask are too far from every colour and become void.
+
+    Args:
+        images: As for `folder`, and so the others.
+        masks: See `images`.
+        palette: See `images`.
+        tolerance: See `images`.
+        void: See `images`.
+        mask_end: See `images`.
+
+    Returns:
+        float array `(count,)`: the share of such pixels of each mask, in the order of `folder`.
+
+    Raises:
+        MissingData: If there is nothing to read.
+        DataError: If some pictures have no mask or some masks no picture.
+        ValueError: If a mask cannot be read.
+    """
+    pairs, _, _ = _pairs(images, masks, mask_end)
+    return blends([mask for _, mask in pairs], [*map(tuple, palette), *map(tuple, void)], tolerance)
+
+
+def _pairs(images, masks, mask_end):
+    """Match pictures and masks; give the pictures' names and what is read, too."""
     images, masks = Path(images).expanduser(), Path(masks).expanduser()
     what = f"folder {images.name}"
-    pairs = pair_folders(images, masks, what, ends=("", mask_end))
-    files = Files(
-        pairs, reader, Task(class_names, colors), what, decoding=f"{values} {void_values}"
-    )
-    return load(files, size, pad=pad, lazy=lazy, cache=cache)
+    subfolders = sorted({*nested(images, masks), *nested(masks, images)})
+    pairs = pair_folders(images, masks, what, ends=("", mask_end), subfolders=subfolders)
+    return pairs, [without_extension(picture, images) for picture, _ in pairs], what
 
 
 def _check_values(ids, void, count):

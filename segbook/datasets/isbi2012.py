@@ -1,12 +1,26 @@
 """ISBI 2012: cells under an electron microscope."""
 
+from pathlib import Path
+
 from segbook.datasets.disk.decode import ids_reader
+from segbook.datasets.disk.download import Repository, download_files
 from segbook.datasets.disk.find import check_split, data_root, pair_folders
 from segbook.datasets.disk.load import Files, load
 from segbook.palette import palette
 from segbook.samples import Task
 
 ISBI = ("cell", "membrane")
+REPOSITORY = Repository(
+    name="zhixuhao/unet",
+    commit="b45af4d458437d8281cc218a07fd4380818ece4a",
+    folder="data/membrane/train",
+    listing=Path(__file__).with_suffix(".txt"),
+)
+
+
+def download_isbi2012(root=None):
+    """Download ISBI 2012, 6 MB, to `isbi2012/train` of `root` (None for `data_root()`)."""
+    return download_files(REPOSITORY, data_root(root) / "isbi2012" / "train")
 
 
 def isbi2012(split="train", size=None, *, root=None, pad=False, lazy=False, cache=None):
@@ -34,10 +48,8 @@ def isbi2012(split="train", size=None, *, root=None, pad=False, lazy=False, cach
     """
     check_split(split, ("train",), "ISBI 2012")
     folder, what = data_root(root) / "isbi2012" / split, f"ISBI 2012 {split}"
-    how = (
-        "To get it, copy the folder data/membrane/train of https://github.com/zhixuhao/unet to "
-        f"{folder}, or set SEGBOOK_DATA to the folder that holds isbi2012/."
-    )
+    how = REPOSITORY.by_hand(folder, "datasets.download_isbi2012()")
+    how += " Or set SEGBOOK_DATA to the folder that holds isbi2012/."
     pairs = pair_folders(folder / "image", folder / "label", what, how)
     reader = ids_reader((255, 0), void_ids=())
     return load(

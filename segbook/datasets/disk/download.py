@@ -1,35 +1,16 @@
-"""Download archives: resumed, verified, put in place at once or not at all."""
+"""Download data sets: archives, and folders of public repositories."""
 
-import contextlib
-import errno
-import hashlib
-import http.client
-import os
-import shutil
-import stat
-import sys
-import tarfile
-import time
-import urllib.error
-import urllib.request
-import zipfile
-import zlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from gzip import BadGzipFile
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+from urllib.parse import quote
 
-from segbook.datasets.disk.errors import DataError
+from segbook import progress
 from segbook.datasets.disk.lock import alone
+from segbook.datasets.disk.transfer import fetch, fetch_alone, git_check, md5_check
+from segbook.datasets.disk.unpack import extract
 
-CHUNK = 1 << 18
-ATTEMPTS = 5  # without a new byte, for each mirror
-PAUSE = 1  # seconds, longer with each attempt
-TIMEOUT = 30  # seconds without a byte
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
-
-
-class DownloadError(DataError):
-    """No mirror gave the file; says what each did, and how to go on by hand."""
+CONNECTIONS = 4  # GitHub answers 429 to those who hurry
 
 
 @dataclass(frozen=True)
@@ -76,7 +57,8 @@ def download(archive, folder):
     if not there():
         with alone(target):
             if not there():
-                _fetch(archive.urls, target, archive.md5, by_hand([archive], folder))
+                advice = by_hand([archive], folder)
+                fetch_alone(archive.urls, target, md5_check(archive.md5), advice)
                 extract(target, folder, archive.gives)
                 target.unlink()
     return folder
@@ -93,219 +75,87 @@ def by_hand(archives, folder, call=None):
     Returns:
         A sentence.
     """
-    start = f"To get it, call {call}, or by hand" if call else "To get it by hand"
     files = [
         f"{' or '.join(each.urls)} ({f'MD5 {each.md5}' if each.md5 else 'no checksum known to us'})"
         for each in archives
     ]
-    return f"{start}: download {' and '.join(files)} and unpack in {folder}."
+    return f"{_start(call)}: download {' and '.join(files)} and unpack in {folder}."
 
 
-def fetch(urls, target, md5=None, advice=""):
-    """Download a file; go on where an earlier try stopped.
+@dataclass(frozen=True)
+class Repository:
+    """A folder of a public repository on GitHub, as it was at one commit.
 
-    Bytes arrive in a file beside the target whose name ends in `.part`. It gets the target's name
-    when it is whole and its checksum is right, so that a killed download never looks complete.
+    Args:
+        name: Owner and name.
+        commit: The commit, hexadecimal.
+        folder: The folder, as a path from the top of the repository.
+        listing: Path of a text file with the hash that git has for each file, its size in bytes and
+            its path in the folder, one file a line.
+        site: Where GitHub gives single files.
+    """
+
+    name: str
+    commit: str
+    folder: str
+    listing: Path
+    site: str = "https://raw.githubusercontent.com"
+
+    def files(self):
+        """List the hash, the size and the path of each file."""
+        lines = self.listing.read_text(encoding="utf-8").splitlines()
+        rows = [line.split(maxsplit=2) for line in lines]
+        return [(sha, int(size), path) for sha, size, path in rows]
+
+    def url(self, path):
+        """Say where one file lies."""
+        return f"{self.site}/{self.name}/{self.commit}/{quote(f'{self.folder}/{path}')}"
+
+    def by_hand(self, folder, call=None):
+        """Say in one line how to get the files into a folder, and by which call."""
+        source = f"the folder {self.folder} of https://github.com/{self.name}"
+        return f"{_start(call)}: copy {source} to {folder}."
+
+
+def download_files(repository, folder):
+    """Download the files of a repository's folder; those that are there and right are left alone.
+
     Where several processes or threads want the same file, one fetches it and the others wait.
 
     Args:
-        urls: Mirrors of one file, tried in turn.
-        target: Path of the file.
-        md5: Checksum in hexadecimal, or None if none is known: then only the length is checked.
-        advice: A last line for the error.
+        repository: `Repository`.
+        folder: Where the files go; made if need be.
 
     Returns:
-        The target, a `pathlib.Path`.
+        The folder, a `pathlib.Path`.
 
     Raises:
-        DownloadError: If no mirror gives the file.
-    """
-    target = Path(target)
-    if target.exists():
-        return _checked(target, md5)
-    with alone(target):
-        return _fetch(urls, target, md5, advice)
-
-
-def _fetch(urls, target, md5, advice):
-    if target.exists():
-        return _checked(target, md5)
-    part = target.with_name(target.name + ".part")
-    problems = []
-    for url in urls:
-        try:
-            _fetch_all(url, part)
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            if getattr(error, "errno", None) in DISK_FULL:
-                raise
-            problems.append(f"{url}: {_reason(error)}")
-            continue
-        found = checksum(part) if md5 else None
-        if found == md5:
-            os.replace(part, target)
-            return target
-        part.unlink()
-        problems.append(f"{url}: MD5 {found}, expected {md5}; removed")
-    lines = [f"{target.name} could not be downloaded", *(f"  {problem}" for problem in problems)]
-    raise DownloadError("\n".join([*lines, advice] if advice else lines))
-
-
-def extract(file, folder, names):
-    """Unpack an archive whose entries all stay inside its own folders.
-
-    It is unpacked beside its place first, so a killed extraction never looks complete. Files that
-    macOS adds (`._name`) are left out.
-
-    Args:
-        file: Path of a tar file, compressed or not, or a zip file.
-        folder: Where the archive's folders go.
-        names: The folders to take from the archive, as paths from its top; one that is there
-            already is left alone.
-
-    Raises:
-        DownloadError: If an entry is a link or a device, or leads outside those folders, or the
-            archive cannot be read; nothing is left behind then.
+        DownloadError: If a file cannot be had, or another is in its place. What came is kept.
     """
     folder = Path(folder)
-    unfinished = folder / f"{file.name}.unpacking"
-    shutil.rmtree(unfinished, ignore_errors=True)
-    unpack = _unpack_zip if zipfile.is_zipfile(file) else _unpack_tar
+    files = repository.files()
+    total = sum(size for _, size, _ in files)
+    advice = f"What came is kept: the next call goes on. {repository.by_hand(folder)}"
+
+    def get(file):
+        sha, size, path = file
+        fetch([repository.url(path)], folder / path, git_check(sha), advice, quiet=True)
+        return size
+
+    pool = ThreadPoolExecutor(CONNECTIONS)
     try:
-        unpack(file, unfinished, names)
-        for name in names:
-            if not (unfinished / name).is_dir():
-                raise DownloadError(f"{file}: no folder {name} in it")
-        for name in names:
-            if not (folder / name).exists():
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                os.replace(unfinished / name, folder / name)
-    except (tarfile.TarError, zipfile.BadZipFile, BadGzipFile, EOFError, zlib.error) as error:
-        raise DownloadError(f"{file}: not a readable archive ({error})") from error
+        with progress.line() as show:
+            received = 0
+            for count, size in enumerate(pool.map(get, files), 1):
+                received += size
+                show(
+                    f"{repository.name}: {count} of {len(files)} files, "
+                    f"{received / 1e6:.0f} of {total / 1e6:.0f} MB"
+                )
     finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+        pool.shutdown(cancel_futures=True)
+    return folder
 
 
-def checksum(path):
-    """Compute a file's MD5, hexadecimal."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "md5").hexdigest()
-
-
-def _checked(target, md5):
-    if md5 and checksum(target) != md5:
-        raise DownloadError(
-            f"{target}: MD5 {checksum(target)}, expected {md5}; remove it and try again"
-        )
-    return target
-
-
-def _fetch_all(url, part):
-    """Append to `part` until it is whole; a connection that breaks is taken up again."""
-    idle = 0
-    while True:
-        before = part.stat().st_size if part.exists() else 0
-        try:
-            if _fetch_some(url, part, before):
-                return
-            error = ConnectionError("the connection broke")
-        except urllib.error.HTTPError:
-            raise
-        except (OSError, http.client.HTTPException) as caught:
-            error = caught
-        after = part.stat().st_size if part.exists() else 0
-        idle = 0 if after > before else idle + 1
-        if idle == ATTEMPTS or getattr(error, "errno", None) in DISK_FULL:
-            raise error
-        time.sleep(idle * PAUSE)
-
-
-def _fetch_some(url, part, start):
-    """Append what one connection gives; say whether the file is whole now."""
-    if not url.startswith(("http://", "https://")):
-        raise ValueError("not an http address")
-    request = urllib.request.Request(url, headers={"User-Agent": "segbook"})
-    if start:
-        request.add_header("Range", f"bytes={start}-")
-    try:
-        response = urllib.request.urlopen(request, timeout=TIMEOUT)
-    except urllib.error.HTTPError as error:
-        # Nothing follows what is there: an earlier try was killed after the last byte.
-        if error.code == 416 and error.headers.get("Content-Range") == f"bytes */{start}":
-            return True
-        raise
-    with response, open(part, "ab") as file:
-        # A server that cannot resume answers 200 and sends the beginning again.
-        resumed = response.status == 206
-        received = start if resumed else 0
-        length = response.headers.get("Content-Length")
-        total = None if length is None else received + int(length)
-        with _progress(part.name.removesuffix(".part"), total) as show:
-            while block := response.read(CHUNK):
-                file.write(block[max(0, start - received) :])
-                received += len(block)
-                show(received)
-    if received < start:
-        raise ConnectionError(f"the server has {received} bytes, fewer than the {start} here")
-    return total is None or received == total
-
-
-@contextlib.contextmanager
-def _progress(name, total):
-    """Show how far a download is, on a terminal only."""
-    if sys.stderr is None or not sys.stderr.isatty():
-        yield lambda received: None
-        return
-
-    def show(received):
-        of = f" of {total / 1e6:.0f}" if total else ""
-        share = f", {received / total:.0%}" if total else ""
-        print(f"\r{name}: {received / 1e6:.0f}{of} MB{share}", end="", file=sys.stderr, flush=True)
-
-    try:
-        yield show
-    finally:
-        print(file=sys.stderr)
-
-
-def _unpack_tar(file, folder, names):
-    with tarfile.open(file) as archive:
-        for member in archive:
-            plain = member.isfile() or member.isdir()
-            target = _target(file, folder, member.name, names, plain)
-            if target and member.isfile():
-                _write(archive.extractfile(member), target)
-
-
-def _unpack_zip(file, folder, names):
-    with zipfile.ZipFile(file) as archive:
-        for member in archive.infolist():
-            kind = stat.S_IFMT(member.external_attr >> 16)
-            plain = kind in (0, stat.S_IFREG, stat.S_IFDIR)
-            target = _target(file, folder, member.filename, names, plain)
-            if target and not member.is_dir():
-                _write(archive.open(member), target)
-
-
-def _target(file, folder, name, names, plain):
-    """Say where an entry goes, or None where it is left out."""
-    path = PurePosixPath(name)
-    if path.name.startswith("._") or not path.parts:
-        return None
-    tops = {PurePosixPath(name).parts[0] for name in names}
-    inside = path.parts[0] in tops and ".." not in path.parts and not set(name) & set("\\:\0")
-    if not (plain and inside):
-        trouble = "leads outside its folders" if plain else "is a link or a device"
-        raise DownloadError(f"{file}: the entry {name!r} {trouble}; nothing was unpacked")
-    return folder.joinpath(*path.parts)
-
-
-def _write(source, target):
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with source, open(target, "wb") as copy:
-        shutil.copyfileobj(source, copy, CHUNK)
-
-
-def _reason(error):
-    if isinstance(error, urllib.error.HTTPError):
-        return f"HTTP {error.code} {error.reason}"
-    return str(getattr(error, "reason", error)) or type(error).__name__
+def _start(call):
+    return f"To get it, call {call}, or by hand" if call else "To get it by hand"

@@ -7,6 +7,10 @@ class DataError(ValueError):
     """A data set on disk is missing, incomplete or not what it should be."""
 
 
+class DownloadError(DataError):
+    """No mirror gave the file; says what each did, and how to go on by hand."""
+
+
 def refuse(what, problems, advice=""):
     """Raise one error that lists the first few of many problems.
 

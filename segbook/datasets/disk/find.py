@@ -80,7 +80,31 @@ def pair_folders(pictures, masks, what, how="", ends=("", ""), subfolders=(".",)
         *_alone(right, left, "a mask without a picture", pictures, ends[0]),
     ]
     refuse(f"{what} ({len(left)} pictures, {len(right)} masks)", problems, how)
-    return [(left[key], right[key]) for key in sorted(left, key=_in_order)]
+    return [(left[key], right[key]) for key in sorted(left, key=in_order)]
+
+
+def nested(folder, without=None):
+    """List a folder and all folders in it, hidden ones aside; links to folders are followed.
+
+    Args:
+        folder: The folder.
+        without: A folder that is left out, if it is in there; or None.
+
+    Returns:
+        A list of their paths from `folder`, "." for itself.
+    """
+    seen = {without.resolve()} if without else set()
+    found = []
+    for place, names, _ in os.walk(folder, followlinks=True):
+        here = Path(place)
+        seen.add(here.resolve())  # a link may lead back
+        names[:] = (
+            name
+            for name in names
+            if not name.startswith(".") and (here / name).resolve() not in seen
+        )
+        found.append(here.relative_to(folder).as_posix())
+    return found
 
 
 def pair_names(names, pictures, masks, what, how="", mask_extension=".png"):
@@ -126,6 +150,17 @@ def read_list(path, what, how=""):
     return names
 
 
+def in_order(key):
+    """Give what sorts keys `(folder, name)` by folder, and "2" before "10"."""
+    part, stem = key
+    return part, int(stem) if stem.isdecimal() else -1, stem
+
+
+def without_extension(path, folder):
+    """Write a file's path from a folder without its extension, with slashes on any system."""
+    return path.relative_to(folder).with_suffix("").as_posix()
+
+
 def _pictures(folder, subfolders, end):
     """Yield the pictures of folders, hidden files aside, with what identifies them."""
     for part in subfolders:
@@ -140,9 +175,3 @@ def _alone(files, others, trouble, folder, end):
     for (part, stem), file in files.items():
         if (part, stem) not in others:
             yield f"{file}: {trouble}, expected {folder / part / (stem + end)}.*"
-
-
-def _in_order(key):
-    """Sort "2" before "10"."""
-    part, stem = key
-    return part, int(stem) if stem.isdecimal() else -1, stem

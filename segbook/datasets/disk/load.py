@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from segbook.datasets.disk.decode import read_picture, upright_size
+from segbook.datasets.disk.decode import named, read_picture, upright_size
 from segbook.datasets.disk.errors import refuse
 from segbook.datasets.disk.lazy import Lazy
 from segbook.datasets.disk.lock import alone
@@ -32,6 +32,7 @@ class Files:
         what: The name of what is read, for errors, such as "CamVid train".
         how: How to get it, one line, for errors.
         decoding: Anything else that the masks depend on; part of the name of a cache.
+        names: A name for each picture; None for those of the files, without extension.
     """
 
     pairs: list
@@ -40,6 +41,7 @@ class Files:
     what: str
     how: str = ""
     decoding: str = ""
+    names: list | None = None
 
 
 def load(files, size=None, *, pad=False, lazy=False, cache=None):
@@ -69,18 +71,18 @@ def load(files, size=None, *, pad=False, lazy=False, cache=None):
     if cache is not None:
         pictures, masks = _cached(files, frame, shapes, Path(cache).expanduser())
         if lazy:
-            return _lazy(lambda i: _unit(pictures[i]), masks.__getitem__, shapes, files.task)
-        return Samples(_unit(pictures), np.array(masks), files.task)
+            return _lazy(lambda i: _unit(pictures[i]), masks.__getitem__, shapes, files)
+        return Samples(_unit(pictures), np.array(masks), files.task, _names(files))
     if lazy:
         _read_all(files, lambda i, picture, mask: None)  # decoded and checked, not resized
 
         def image(i):
-            return _unit(frame.picture(_named(files.pairs[i][0], read_picture)))
+            return _unit(frame.picture(named(files.pairs[i][0], read_picture)))
 
         def mask(i):
-            return frame.mask(_named(files.pairs[i][1], files.read_mask))
+            return frame.mask(named(files.pairs[i][1], files.read_mask))
 
-        return _lazy(image, mask, shapes, files.task)
+        return _lazy(image, mask, shapes, files)
 
     images, masks = np.empty(shapes[0], np.float32), np.empty(shapes[1], np.uint8)
 
@@ -89,7 +91,7 @@ def load(files, size=None, *, pad=False, lazy=False, cache=None):
         masks[i] = frame.mask(mask)
 
     _read_all(files, store)
-    return Samples(images, masks, files.task)
+    return Samples(images, masks, files.task, _names(files))
 
 
 def check_size(size):
@@ -125,13 +127,18 @@ def _frame(files, size, pad):
     return Frame(first, resize=False, pad=False)
 
 
-def _lazy(image, mask, shapes, task):
+def _lazy(image, mask, shapes, files):
     rows = range(shapes[0][0])
     return Samples(
         Lazy(image, rows, shapes[0][1:], np.float32),
         Lazy(mask, rows, shapes[1][1:], np.uint8),
-        task,
+        files.task,
+        _names(files),
     )
+
+
+def _names(files):
+    return np.array(files.names or [picture.stem for picture, _ in files.pairs])
 
 
 def _read_all(files, store):
@@ -140,8 +147,8 @@ def _read_all(files, store):
     def read(i):
         picture_path, mask_path = files.pairs[i]
         try:
-            picture = _named(picture_path, read_picture)
-            mask = _named(mask_path, files.read_mask)
+            picture = named(picture_path, read_picture)
+            mask = named(mask_path, files.read_mask)
             _check_sizes(picture_path, mask_path, picture.shape[:2], mask.shape)
         except ValueError as error:
             return str(error)
@@ -213,14 +220,6 @@ def _key(files, frame):
 def _unit(pictures, out=None):
     """Scale uint8 to float32 in [0, 1]."""
     return np.divide(pictures, 255, out=out, dtype=np.float32)
-
-
-def _named(path, read):
-    """Read a file and put its name before what is wrong with it."""
-    try:
-        return read(path)
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{path}: {error}") from error
 
 
 def _text(size):
