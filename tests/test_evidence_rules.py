@@ -16,7 +16,6 @@ NOT_YET = (
     "01_convolutions",  # trains no network and speaks of no runs
     "08_dilation",
     "09_aspp",
-    "10_deeplab",
     "11_attention",
 )
 
