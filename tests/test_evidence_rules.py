@@ -15,7 +15,6 @@ CHAPTERS = sorted((Path(__file__).parents[1] / "chapters").glob("*.ipynb"))
 NOT_YET = (
     "01_convolutions",  # trains no network and speaks of no runs
     "08_dilation",
-    "10_deeplab",
     "11_attention",
 )
 
