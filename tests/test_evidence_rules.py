@@ -17,7 +17,6 @@ NOT_YET = (
     "08_dilation",
     "09_aspp",
     "10_deeplab",
-    "11_attention",
 )
 
 

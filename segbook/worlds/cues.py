@@ -34,8 +34,9 @@ def cues(
     Four discs stand one above the other at the left edge, in any order, of four hues a quarter of
     the colour circle apart, which turns from picture to picture. Two of them have a white dot, two
     a black one. The shapes in the right half are "light" where the disc of their hue has a white
-    dot and "dark" where it has a black one. Every picture has as many white dots as black ones, so
-    no sum, mean or maximum over the picture says anything of one shape: its cue must be found.
+    dot and "dark" where it has a black one. Every picture has as many white dots as black ones, and
+    every colour as often with one as with the other: what counts is which dot goes with which hue.
+    A summary of the picture must keep that for every hue at once; chapter 11 measures which can.
 
     Args:
         count: How many pictures, 1 or more.
