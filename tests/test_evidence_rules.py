@@ -14,7 +14,6 @@ CHAPTERS = sorted((Path(__file__).parents[1] / "chapters").glob("*.ipynb"))
 # Chapters whose numbers are not noted yet. A chapter leaves this list with its `parameters` cell.
 NOT_YET = (
     "01_convolutions",  # trains no network and speaks of no runs
-    "11_attention",
 )
 
 

@@ -47,8 +47,8 @@ def scenes():
         (worlds.digits, (64, 80), "4a0b2628fe31d20b"),
         (worlds.echo, 64, "8378941effb65209"),
         (worlds.echo, (48, 96), "2a159efadf1b443d"),
-        (worlds.cues, 64, "9e5a71bb13634b8c"),
-        (worlds.cues, (48, 96), "b7c1940290a691a3"),
+        (worlds.cues, 64, "9ba141663e822c03"),
+        (worlds.cues, (48, 96), "98c4571a92860f9f"),
     ],
 )
 def test_same_bytes_on_every_machine(make, size, expected):
@@ -281,29 +281,60 @@ def test_echo_distance(distance, size):
     assert (samples.masks == 1).any((1, 2)).all()
 
 
-def test_cues_label_a_shape_by_the_dot_on_the_disc_of_its_colour():
-    samples = worlds.cues(40, noise=0)
-    names = samples.task.class_names
-    seen = set()
-    for image, mask in zip(samples.images, samples.masks, strict=True):
+def halves(image, inside):
+    """Return the colours of the left and the right half of what is marked, side by side."""
+    columns = np.arange(inside.shape[1])
+    middle = columns[inside.any(axis=0)].mean()
+    sides = inside & (columns < middle - 1), inside & (columns > middle + 1)
+    return np.concatenate([np.median(image[side], axis=0) for side in sides])
+
+
+@pytest.fixture(scope="module")
+def many_cues():
+    return worlds.cues(60, 96, noise=0)
+
+
+def test_cues_label_a_shape_by_the_dot_on_the_disc_of_its_two_colours(many_cues):
+    names = many_cues.task.class_names
+    seen = []
+    for image, mask in zip(many_cues.images, many_cues.masks, strict=True):
         discs, count = ndimage.label(mask == names.index("cue"))
         assert count == 4
-        colors, lights = [], []
+        pairs, lights = [], []
         for disc in range(1, count + 1):
             rows, columns = np.nonzero(discs == disc)
-            middle = image[int(rows.mean()), int(columns.mean())].mean()
+            lights.append(image[int(rows.mean()), int(columns.mean())].mean() > 0.5)
             inside = ndimage.binary_erosion(discs == disc)
-            colors.append(np.median(image[inside & (np.ptp(image, axis=-1) > 0.5)], axis=0))
-            lights.append(middle > 0.5)
+            pairs.append(halves(image, inside & (np.ptp(image, axis=-1) > 0.5)))
         assert sum(lights) == 2
         shapes = mask > names.index("cue")
         assert not shapes[:, : mask.shape[1] // 2].any()
-        inside = ndimage.binary_erosion(shapes, iterations=2)
-        for color, label in zip(image[inside], mask[inside], strict=True):
-            nearest = np.abs(np.subtract(colors, color)).sum(-1).argmin()
-            assert names[label] == ("light" if lights[nearest] else "dark")
-            seen.add(names[label])
-    assert seen == {"light", "dark"}
+        for cell in range(6):
+            box = (
+                slice(32 * (cell // 2), 32 * (cell // 2 + 1)),
+                slice(48 + 24 * (cell % 2), 72 + 24 * (cell % 2)),
+            )
+            if not shapes[box].any():
+                continue
+            pair = halves(image[box], ndimage.binary_erosion(shapes[box]))
+            nearest = np.abs(np.subtract(pairs, pair)).sum(-1).argmin()
+            assert set(mask[box][shapes[box]]) == {2 if lights[nearest] else 3}
+            seen.append(lights[nearest])
+    assert 0.3 < np.mean(seen) < 0.7
+
+
+def test_cues_show_each_pair_of_two_left_and_two_right_colours(many_cues):
+    for image, mask in zip(many_cues.images, many_cues.masks, strict=True):
+        discs, count = ndimage.label(mask == 1)
+        coloured = np.ptp(image, axis=-1) > 0.5
+        pairs = [
+            halves(image, ndimage.binary_erosion(discs == disc) & coloured)
+            for disc in range(1, count + 1)
+        ]
+        rounded = np.round(pairs, 1)
+        lefts, rights = (np.unique(half, axis=0) for half in (rounded[:, :3], rounded[:, 3:]))
+        assert len(lefts) == len(rights) == 2
+        assert len(np.unique(rounded, axis=0)) == 4
 
 
 def test_echo_shapes_look_the_same_whatever_the_cue():

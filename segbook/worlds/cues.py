@@ -1,4 +1,4 @@
-"""A world of several cues: each shape's class is written on the cue of its own colour."""
+"""A world of several cues: a shape's class is written on the cue of its own two colours."""
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from segbook.worlds.drawing import (
 )
 
 CLASSES = ("background", "cue", "light", "dark")
-CUES = 4
+CUES = 4  # each pair of one of two colours at the left and one of two at the right
 SLOTS = 6
 
 
@@ -29,13 +29,17 @@ def cues(
     number: tuple[int, int] = (3, 5),
     noise: float = 0.02,
 ) -> Samples:
-    """Return pictures of shapes, each of the class that the cue of its own colour shows.
+    """Return pictures of shapes, each of the class that the cue of its own two colours shows.
 
-    Four discs stand one above the other at the left edge, in any order, of four hues a quarter of
-    the colour circle apart, which turns from picture to picture. Two of them have a white dot, two
-    a black one. The shapes in the right half are "light" where the disc of their hue has a white
-    dot and "dark" where it has a black one. Every picture has as many white dots as black ones, so
-    no sum, mean or maximum over the picture says anything of one shape: its cue must be found.
+    Four discs stand one above the other at the left edge, in any order. The left half of each has
+    one of two opposite hues, the right half one of two others, and the four discs show the four
+    pairs. All hues turn from picture to picture. Two of the discs have a white dot, two a black
+    one. The shapes in the right half have two halves as well: a shape is "light" where the disc of
+    the same pair has a white dot, and "dark" where it has a black one.
+
+    Nothing near a shape says which it is: over many pictures every pair of colours is as often
+    light as dark, and every picture has as many white dots as black ones. In two pictures of six
+    no colour alone tells either, because each is on one disc of either kind.
 
     Args:
         count: How many pictures, 1 or more.
@@ -61,28 +65,36 @@ def cues(
         canvas = Canvas.blank(height, width)
         canvas.image[:] = color(0.42, 0.43, 0.46) * (1 + 0.12 * cloud(canvas, u[0], u[1]))
         # The first two of a random order are light.
-        light = sorted(range(CUES), key=lambda cue: u[3 + cue])[: CUES // 2]
-        places = sorted(range(CUES), key=lambda cue: u[7 + cue])
+        light = sorted(range(CUES), key=lambda cue: u[4 + cue])[: CUES // 2]
+        places = sorted(range(CUES), key=lambda cue: u[8 + cue])
+        pairs = [(_hue(u[2] + i / 2), _hue(u[3] + j / 2)) for i in range(2) for j in range(2)]
         for cue in range(CUES):
-            y = (places[cue] + 0.5) / CUES
-            x = -0.37 * aspect
-            canvas.paint(canvas.ellipse(x, y, 0.095, 0.095), _hue(u[2], cue), CLASSES.index("cue"))
+            x, y = -0.37 * aspect, (places[cue] + 0.5) / CUES
+            disc = canvas.ellipse(x, y, 0.095, 0.095)
+            _paint_halves(canvas, disc, x, pairs[cue], CLASSES.index("cue"))
             dot = color(1, 1, 1) if cue in light else color(0, 0, 0)
             canvas.paint(canvas.ellipse(x, y, 0.045, 0.045), dot)
         cells = sorted(range(SLOTS), key=lambda cell: u[16 + 8 * cell])
-        for cell in cells[: int(fewest + (most - fewest + 1) * u[11])]:
+        for cell in cells[: int(fewest + (most - fewest + 1) * u[12])]:
             v = u[17 + 8 * cell : 24 + 8 * cell]
             cue = int(CUES * v[4])
             label = CLASSES.index("light" if cue in light else "dark")
-            inside, _ = shape_in_cell(canvas, aspect, cell, v)
-            canvas.paint(inside, _hue(u[2], cue), label)
+            inside, x, _ = shape_in_cell(canvas, aspect, cell, v)
+            _paint_halves(canvas, inside, x, pairs[cue], label)
         images[index] = finish(canvas.image, noise, seed, index)
         masks[index] = canvas.mask
     return Samples(images, masks, Task(CLASSES, palette(CLASSES)))
 
 
-def _hue(turn: float, cue: int):
-    """Return the full colour at a place of the colour circle, a quarter further for each cue."""
-    place = 6 * ((turn + cue / CUES) % 1)
+def _paint_halves(canvas, inside, x, pair, label):
+    """Paint a shape in one colour at the left of x, and in another at its right."""
+    left, right = pair
+    canvas.paint(inside, left, label)
+    canvas.paint(np.minimum(inside, (canvas.x - x) * canvas.unit), right, label)
+
+
+def _hue(turn: float):
+    """Return the full colour at a place of the colour circle, given in turns."""
+    place = 6 * (turn % 1)
     channels = (abs(place - 3) - 1, 2 - abs(place - 2), 2 - abs(place - 4))
     return color(*(0.08 + 0.84 * min(max(value, 0), 1) for value in channels))

@@ -207,19 +207,19 @@ def shape_in_cell(canvas: Canvas, aspect: float, cell: int, u: list[float]):
         u: Numbers in [0, 1): size, place along x and along y, form.
 
     Returns:
-        Distance to the edge in pixels, positive inside, `(height, width)`, and the y of the middle.
+        Distance to the edge in pixels, positive inside, `(height, width)`; x and y of the middle.
     """
     wide, tall = aspect / 4, 1 / 3
     radius = (0.28 + 0.15 * u[0]) * min(wide, tall)
     x = wide * (cell % 2) + radius + (wide - 2 * radius) * u[1]
     y = tall * (cell // 2) + radius + (tall - 2 * radius) * u[2]
     if u[3] < 1 / 3:
-        return canvas.ellipse(x, y, radius, radius), y
+        return canvas.ellipse(x, y, radius, radius), x, y
     if u[3] < 2 / 3:
         half = 0.88 * radius
-        return canvas.box(x - half, y - half, x + half, y + half), y
+        return canvas.box(x - half, y - half, x + half, y + half), x, y
     low, high = y + 0.8 * radius, y - radius
-    return canvas.polygon((x - radius, low), (x, high), (x + radius, low)), y
+    return canvas.polygon((x - radius, low), (x, high), (x + radius, low)), x, y
 
 
 def finish(image: np.ndarray, noise: float, seed: int, index: int) -> np.ndarray:

@@ -78,6 +78,6 @@ def echo(
 
 def _shape(canvas, aspect: float, label: int, cell: int, u: list[float]) -> None:
     """Draw a shape of any colour, brighter above."""
-    inside, y = shape_in_cell(canvas, aspect, cell, u)
+    inside, _, y = shape_in_cell(canvas, aspect, cell, u)
     paint = color(*(0.4 + 0.55 * value for value in u[4:7]))
     canvas.paint(inside, paint * (1 - 1.2 * (canvas.y - y)), label)
