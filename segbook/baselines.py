@@ -10,7 +10,8 @@ def color_table(samples: Samples, images, *, levels: int = 24, strips: int = 12)
     """Guess each pixel's class by its colour and its height in the picture.
 
     A pixel gets the class that pixels of its cell, as coarse a colour in the same strip of height,
-    had most often in `samples`. A cell that none of them has gets the most frequent class.
+    had most often in `samples`. If several had equally many, or if no pixel had any, the class that
+    is most frequent in the strip decides, which matters where pictures are few.
 
     Args:
         samples: Pictures float32 `(n, height, width, 3)` in [0, 1] with masks to count. Void pixels
@@ -34,9 +35,11 @@ def color_table(samples: Samples, images, *, levels: int = 24, strips: int = 12)
         known = mask != samples.task.void
         pairs = _cells(image, levels, strips)[known] * classes + mask[known]
         counts += np.bincount(pairs, minlength=len(counts))
-    counts = counts.reshape(cells, classes)
-    counts[counts.sum(axis=1) == 0] = counts.sum(axis=0)
-    most = counts.argmax(axis=1)
+    counts = counts.reshape(-1, strips, classes)
+    of_strips = counts.sum(axis=0)
+    of_strips[of_strips.sum(axis=1) == 0] = of_strips.sum(axis=0)
+    decides = of_strips / (1 + of_strips.sum(axis=1, keepdims=True))  # less than one pixel
+    most = (counts + decides).argmax(axis=-1).ravel()
     guesses = np.stack([most[_cells(image, levels, strips)] for image in images])
     return np.eye(classes, dtype="float32")[guesses]
 

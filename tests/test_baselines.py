@@ -21,10 +21,16 @@ def table_reference(samples, images, levels, strips):
                 votes = seen.setdefault(cell(image, row, column), Counter())
                 votes[int(mask[row, column])] += 1
     overall = sum(seen.values(), Counter())
+    of_strips = [Counter() for _ in range(strips)]
+    for (*_, strip), votes in seen.items():
+        of_strips[strip].update(votes)
     guesses = np.zeros(images.shape[:3], int)
     for n, row, column in np.ndindex(guesses.shape):
-        votes = seen.get(cell(images[n], row, column), overall)
-        guesses[n, row, column] = min(votes, key=lambda label: (-votes[label], label))
+        own = cell(images[n], row, column)
+        in_strip = of_strips[own[-1]] or overall
+        votes = seen.get(own, in_strip)
+        ranks = {label: (-votes[label], -in_strip[label], label) for label in votes}
+        guesses[n, row, column] = min(ranks, key=ranks.get)
     return guesses
 
 
@@ -44,10 +50,14 @@ def test_color_table_equals_the_loop(levels, strips, size):
     np.testing.assert_array_equal(table.argmax(axis=-1), expected)
 
 
-def test_an_unseen_color_gets_the_most_frequent_class():
+def test_an_unseen_color_gets_the_most_frequent_class_of_its_strip():
     train = worlds.digits(2, 32, seed=0)
-    dark = Samples(train.images * 0, np.full_like(train.masks, 3), train.task)
-    assert (baselines.color_table(dark, train.images * 0 + 1).argmax(axis=-1) == 3).all()
+    masks = np.full_like(train.masks, 3)
+    masks[:, :8], masks[:, 8:16] = 5, 255
+    dark = Samples(train.images * 0, masks, train.task)
+    answers = baselines.color_table(dark, train.images * 0 + 1, strips=4).argmax(axis=-1)
+    assert (answers[:, :8] == 5).all()
+    assert (answers[:, 8:] == 3).all()  # a strip of void alone: the most frequent class of all
 
 
 @pytest.mark.parametrize("argument", ["levels", "strips"])
