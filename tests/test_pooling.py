@@ -104,6 +104,24 @@ def test_image_pooling_of_one_picture_in_training_forgets_the_picture():
     assert np.abs(both[0] - both[1]).max() > 0.1
 
 
+def test_aspp_of_one_picture_in_training_is_deaf_to_image_pooling():
+    """The normalisation behind the branches takes away a constant, also if pooling's is frozen."""
+    x = keras.Input((None, None, 4))
+    model = harness.shake(keras.Model(x, pooling.aspp(x, 5, rates=(1,), dropout=0.0)), 1.0)
+    norm = model.get_layer("aspp_pool_conv_bn")
+    norm.trainable = False
+    picture, beta = features(1, 6, 6, 4), ops.convert_to_numpy(norm.beta).copy()
+    changed = {}
+    for training in (False, True):
+        given = []
+        for shift in (0, 3):
+            norm.beta.assign(beta + shift)
+            given.append(ops.convert_to_numpy(model(picture, training=training)))
+        changed[training] = np.abs(given[1] - given[0]).max()
+    assert changed[False] > 0.1
+    assert changed[True] < 1e-3
+
+
 def randomized(build, channels):
     """Make a model of a block with random weights; return it and them, by path."""
     image = keras.Input((None, None, channels))

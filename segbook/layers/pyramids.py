@@ -66,8 +66,8 @@ def image_pooling(x, filters, *, name="image_pooling"):
     """Give every place the average of the whole picture, through a 1x1 convolution.
 
     DeepLab v3 (Chen et al., 2017), section 3.3. While training on a single picture its batch
-    normalisation sees one value a channel and gives its shift alone: train with a batch of 2 or
-    more, or freeze batch normalisation.
+    normalisation sees one value a channel and gives its shift alone; and one that follows, as in
+    `aspp`, takes away whatever is constant in a picture. Train with 4 or more, or freeze every one.
 
     Args:
         x: Features `(n, h, w, c)`.
