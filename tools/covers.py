@@ -1,6 +1,6 @@
 """Write the opening picture of each chapter: `make derived`, or `python -m tools.covers`.
 
-It is the stored output of the cell tagged `cover`.
+It is the figure that the cell tagged `cover` has stored.
 """
 
 import base64
@@ -16,8 +16,8 @@ def covers() -> dict[Path, bytes]:
     for path in sorted(CHAPTERS.glob("*.ipynb")):
         for cell in read(path).cells:
             if "cover" in cell.metadata.get("tags", []):
-                html = cell.outputs[-1].data["text/html"]
-                png = re.search(r"base64,([A-Za-z0-9+/=]+)", html)[1]
+                figure = next(out for out in cell.outputs if out.output_type == "display_data")
+                png = re.search(r"base64,([A-Za-z0-9+/=]+)", figure.data["text/html"])[1]
                 found[CHAPTERS / "images" / f"{path.stem}.png"] = base64.b64decode(png)
     return found
 
