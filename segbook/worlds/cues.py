@@ -32,10 +32,11 @@ def cues(
     """Return pictures of shapes, each of the class that the cue of its own two colours shows.
 
     Four discs stand one above the other at the left edge, in any order. The left half of each has
-    one of two opposite hues, the right half one of two others, and the four discs show the four
-    pairs. All hues turn from picture to picture. Two of the discs have a white dot, two a black
-    one. The shapes in the right half have two halves as well: a shape is "light" where the disc of
-    the same pair has a white dot, and "dark" where it has a black one.
+    one of two opposite hues, the right half one of two opposite hues of a draw of its own, which
+    may come close to the first. Both draws change from picture to picture. The four discs show the
+    four pairs. Two of them have a white dot, two a black one. The shapes in the right half have two
+    halves as well: a shape is "light" where the disc of the same pair has a white dot, and "dark"
+    where it has a black one.
 
     Nothing near a shape says which it is: over many pictures every pair of colours is as often
     light as dark, and every picture has as many white dots as black ones. In two pictures of six
