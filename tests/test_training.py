@@ -8,7 +8,15 @@ from keras import layers, ops
 
 from segbook.backbones import small_encoder
 from segbook.models.fcn import fcn
-from segbook.training import LayerwiseSGD, Poly, freeze, nested_layers, take_steps, unfreeze
+from segbook.training import (
+    LayerwiseAdamW,
+    LayerwiseSGD,
+    Poly,
+    freeze,
+    nested_layers,
+    take_steps,
+    unfreeze,
+)
 
 
 @pytest.mark.parametrize(
@@ -268,6 +276,32 @@ def test_each_way_to_apply_scales(given):
     grads = [np.ones(1, "float32"), np.ones(1, "float32")]
     optimizer.apply(grads, *([variables] if given else []))
     assert [float(variable.numpy()[0]) for variable in variables] == [-0.5, -4.0]
+
+
+def test_layerwise_adamw_takes_the_steps_of_adamw_times_a_factor():
+    x, y = np.ones((4, 2), "float32"), np.zeros((4, 1), "float32")
+    changes = []
+    for make in (keras.optimizers.AdamW, lambda **k: LayerwiseAdamW({"body": 0.25}, **k)):
+        model = keras.Sequential(
+            [keras.Input((2,)), layers.Dense(2, name="body"), layers.Dense(1, name="score")]
+        )
+        model.set_weights([np.full((2, 2), 0.5), np.zeros(2), np.full((2, 1), 0.25), np.zeros(1)])
+        start = snapshot(model)
+        schedule = keras.optimizers.schedules.ExponentialDecay(2**-6, 1, 0.5)
+        model.compile(make(learning_rate=schedule, weight_decay=0.0, use_ema=True), "mse")
+        model.train_on_batch(x, y)
+        changes.append([w.numpy() - s for w, s in zip(model.weights, start, strict=True)])
+    for i, factor in enumerate((0.25, 0.25, 1, 1)):
+        np.testing.assert_allclose(changes[1][i], factor * changes[0][i], rtol=1e-4, atol=1e-8)
+    assert np.abs(changes[0][0]).max() > 1e-2
+
+
+def test_layerwise_adamw_saves_and_refuses_what_fits_nothing():
+    config = keras.saving.serialize_keras_object(LayerwiseAdamW({"body": 0.1}, weight_decay=0.5))
+    loaded = keras.saving.deserialize_keras_object(config)
+    assert (loaded.factors, loaded.weight_decay) == ({"body": 0.1}, 0.5)
+    with pytest.raises(ValueError, match=r"factors\['boy'\] must be for a part"):
+        LayerwiseAdamW({"boy": 0.1}).build(two_variables())
 
 
 def test_the_schedule_runs_inside_a_compiled_step():
