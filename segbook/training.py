@@ -260,4 +260,6 @@ class LayerwiseAdamW(_Layerwise, keras.optimizers.AdamW):
 
     def update_step(self, gradient, variable, learning_rate):
         """Update one variable with its layer's learning rate."""
-        super().update_step(gradient, variable, learning_rate * self._factor(variable))
+        # As optimizers of one's own do it by Keras's documentation; here variables have no path.
+        scale = self.scales[self._get_variable_index(variable)]
+        super().update_step(gradient, variable, learning_rate * scale)
