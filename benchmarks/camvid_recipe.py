@@ -169,6 +169,7 @@ def compile_run(run, model, encoder, steps, masks):
         weight_decay=0.02,
         global_clipnorm=1.0,
         use_ema=True,
+        ema_momentum=min(0.99, max(0.0, 1 - 10 / steps)),  # of a short run, its last tenth
     )
     optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
     # The square root: thin classes are learnt early, and not painted thick.
