@@ -123,7 +123,7 @@ def test_a_drive_is_held_out_of_all_that_is_trained_on(drawn):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"family": "unet3"}, "family='unet3' must be of ccnet, danet"),
+        ({"family": "unet3"}, "family='unet3' must be of ccnet, colour_table, danet"),
         ({"family": "segnet"}, "start='imagenet' must be of scratch"),
         ({"family": "unet", "loss": "ce+lovas"}, r"loss='ce\+lovas' must be of ce, dice"),
         ({"family": "unet", "freeze": "all"}, "freeze='all' must be of"),
