@@ -5,7 +5,8 @@
 
 CamVid must be there: `datasets.download_camvid()`. What a run reaches is written to one JSON file
 after each epoch. A run that was interrupted goes on after its last whole epoch, and one that is
-done is not repeated, so the same command may be given again at any time.
+done is not repeated, so the same command may be given again at any time. Without a family it prints
+what there is. SegNet and SegFormer have no pretrained encoder and always start from scratch.
 """
 
 from segbook.complexity import cost
@@ -232,8 +233,10 @@ def main(arguments=None):
     given["scale"] = tuple(given["scale"])
     for family in families if chosen == ["all"] else chosen:
         for start, size_, seed in itertools.product(*axes):
-            if family in ON_LITE0 or start == "scratch":
-                complete(Run(family, start, size_, seed, **given), folder, test=test)
+            run = given | {"family": family, "start": start, "size": size_, "seed": seed}
+            if family in ALONE:
+                run |= {"start": "scratch", "freeze": "", "encoder_rate": 1.0}
+            complete(Run(**run), folder, test=test)
     print(table(results_in(folder)))
 
 
