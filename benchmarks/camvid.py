@@ -13,7 +13,7 @@ from segbook.complexity import cost
 from segbook.datasets import camvid
 from segbook.datasets.disk.lock import alone
 from segbook.layers import logits_like
-from segbook import backend, losses, metrics, pipeline, runtime
+from segbook import backend, baselines, metrics, pipeline, runtime
 from segbook.training import nested_layers
 
 import argparse
@@ -24,6 +24,7 @@ import json
 import shutil
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -31,6 +32,7 @@ import numpy as np
 
 from benchmarks.camvid_recipe import (
     ALONE,
+    FLOOR,
     FULL,
     NUM_CLASSES,
     ON_LITE0,
@@ -43,13 +45,13 @@ from benchmarks.camvid_recipe import (
 )
 
 BAND = 12  # pixels: 2% of the diagonal, as in the paper on boundary IoU
+AT_ONCE = 64  # pictures whose logits are in memory
 OFTEN = 5  # epochs between two looks at the validation pictures
 THIN = ("pole", "sign", "fence", "person", "bicyclist")
 
 
-def train(run, folder):
+def train(run, folder, samples, judged):
     """Train a run, from its last whole epoch if it was interrupted, and save its model."""
-    samples, judged = split(run)
     model, encoder = build(run)
     batches = pipeline.batches(samples, run.batch, augmentation(run), seed=run.seed)
     compile_run(run, model, encoder, run.epochs * len(batches), samples.masks)
@@ -138,19 +140,27 @@ def costs(model, run):
     }
 
 
-def scores(model, run, samples):
-    """Score a model at the full size of the pictures, whatever size it sees them in."""
+def at_full_size(model, run):
+    """Give a model that takes and answers pictures of full size, whatever size it sees them in."""
+    if run.size == FULL:
+        return model
     image = keras.Input((None, None, 3))
-    if run.size != FULL:
-        small = keras.layers.Resizing(*run.size, antialias=True)(image)
-        model = keras.Model(image, logits_like(model(small), image))
+    small = keras.layers.Resizing(*run.size, antialias=True)(image)
+    return keras.Model(image, logits_like(model(small), image))
+
+
+def scores(answer, samples):
+    """Score a function from pictures `(n, h, w, 3)` to logits `(n, h, w, C)`."""
     found = [
         metrics.MeanIoU(NUM_CLASSES),
         metrics.BoundaryIoU(NUM_CLASSES, BAND),
         metrics.PixelAccuracy(NUM_CLASSES),
     ]
-    model.compile(loss=losses.CrossEntropy(), metrics=found)
-    model.evaluate(pipeline.batches(samples, 4, shuffle=False), verbose=0)
+    for first in range(0, len(samples), AT_ONCE):
+        part = samples[first : first + AT_ONCE]
+        logits = answer(part.images)
+        for metric in found:
+            metric.update_state(part.masks, logits)
     by_class = zip(samples.task.class_names, found[0].per_class()["iou"], strict=True)
     return {metric.name: round(float(metric.result()), 5) for metric in found} | {
         "iou": {name: None if np.isnan(iou) else round(float(iou), 5) for name, iou in by_class}
@@ -159,18 +169,26 @@ def scores(model, run, samples):
 
 def complete(run, folder, *, test=False):
     """Do what is still to do of a run: train it, measure its saved model, score it on test data."""
-    saved = folder / f"{run.name}.keras"
     entry = results_in(folder).get(run.name, {"costs": {}, "scores": {}})
     if entry["costs"] and (not test or "test" in entry["scores"]):
         return
     print(f"{run.name} ({runtime.start(run.seed)})", flush=True)
-    if not saved.exists():
-        train(run, folder)
-    keras.utils.clear_session()
-    model = keras.saving.load_model(saved, compile=False)
-    measured, reached = costs(model, run), {}
-    for name, samples in [split(run)[1] or (), *([("test", camvid("test"))] if test else [])]:
-        reached[name] = scores(model, run, samples)
+    samples, judged = split(run)
+    judges = [judged] if judged else []
+    if run.family == FLOOR:
+        measured = {"weights": 0, "multiply_adds": 0, "seconds_a_picture": 0.0}
+        answer = partial(baselines.color_table, samples)
+    else:
+        saved = folder / f"{run.name}.keras"
+        if not saved.exists():
+            train(run, folder, samples, judged)
+        keras.utils.clear_session()
+        model = keras.saving.load_model(saved, compile=False)
+        measured = costs(model, run)
+        answer = partial(at_full_size(model, run).predict, batch_size=4, verbose=0)
+    if test:
+        judges.append(("test", camvid("test")))
+    reached = {name: scores(answer, pictures) for name, pictures in judges}
     with entry_of(run, folder) as entry:
         entry["costs"], entry["scores"] = measured, entry["scores"] | reached
 
@@ -231,6 +249,9 @@ def main(arguments=None):
         keras.config.set_dtype_policy("mixed_float16")
     axes = [given.pop(axis) for axis in ("start", "size", "seed")]
     given["scale"] = tuple(given["scale"])
+    floor = {key: given[key] for key in ("train_on", "hold_out")}
+    if chosen:
+        complete(Run(FLOOR, "scratch", **floor), folder, test=test)
     for family in families if chosen == ["all"] else chosen:
         for start, size_, seed in itertools.product(*axes):
             run = given | {"family": family, "start": start, "size": size_, "seed": seed}

@@ -14,6 +14,7 @@ import numpy as np
 NUM_CLASSES = 11
 FULL = (360, 480)  # the size of the pictures on disk; all scores are at this size
 
+FLOOR = "colour_table"  # is not trained: what a colour at a height mostly is in training
 # All have 3.3 to 3.8 million weights, and output stride 16 where the family dilates.
 # `lite0(stride)` makes the encoder, `rates` reach as far in a picture of 180x240 as of 360x480.
 ON_LITE0 = {
@@ -53,7 +54,7 @@ class Run:
     """One training: the recipe and what it is applied to. The defaults are the book's recipe.
 
     Args:
-        family: A key of `ON_LITE0` or `ALONE`.
+        family: A key of `ON_LITE0` or `ALONE`, or `FLOOR`.
         start: "imagenet" for a pretrained encoder, or "scratch".
         size: `(height, width)` of the pictures that the model sees, in use and in training.
         seed: Seed of weights, order and augmentation.
@@ -87,7 +88,7 @@ class Run:
 
     def __post_init__(self):
         allowed = {
-            "family": {*ON_LITE0, *ALONE},
+            "family": {FLOOR, *ON_LITE0, *ALONE},
             "start": {"imagenet", "scratch"} if self.family in ON_LITE0 else {"scratch"},
             "loss": LOSSES,
             "freeze": {"", "batch_norm", "early"} if self.family in ON_LITE0 else {""},
