@@ -1,5 +1,7 @@
 """What the papers use in training and Keras does not have."""
 
+import itertools
+
 import keras
 from keras import layers, ops
 
@@ -65,6 +67,38 @@ class Poly(keras.optimizers.schedules.PolynomialDecay):
                 warmup_steps=config["warmup"],
             )
         return cls(**config)
+
+
+def take_steps(model, batches, steps):
+    """Train a compiled model for a number of steps, whatever the length of an epoch.
+
+    The body of `fit`, without callbacks and validation, and without what they cost: a page makes
+    many short trainings, and after each one `fit` on TensorFlow may wait for its input pipeline.
+
+    Args:
+        model: A compiled Keras model.
+        batches: Batches `(images, masks)`, such as those of `pipeline.batches`; gone through again
+            as often as it takes.
+        steps: Number of steps.
+
+    Returns:
+        The mean loss since the last beginning of the batches, a float.
+
+    Raises:
+        ValueError: If there is no step to take, or no batch.
+    """
+    if steps < 1:
+        raise ValueError(f"steps={steps} must be 1 or more.")
+    taken = 0
+    while taken < steps:
+        losses = []
+        for images, masks in itertools.islice(batches, steps - taken):
+            model.reset_metrics()  # Keras 3.8 gives the mean loss since the last reset
+            losses.append(model.train_on_batch(images, masks, return_dict=True)["loss"])
+        if not losses:
+            raise ValueError("batches must hold a batch; a generator is empty after one pass.")
+        taken += len(losses)
+    return float(sum(losses) / len(losses))
 
 
 def freeze(model):

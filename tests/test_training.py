@@ -8,7 +8,7 @@ from keras import layers, ops
 
 from segbook.backbones import small_encoder
 from segbook.models.fcn import fcn
-from segbook.training import LayerwiseSGD, Poly, freeze, nested_layers, unfreeze
+from segbook.training import LayerwiseSGD, Poly, freeze, nested_layers, take_steps, unfreeze
 
 
 @pytest.mark.parametrize(
@@ -280,3 +280,56 @@ def test_the_schedule_runs_inside_a_compiled_step():
     model.train_on_batch(x, np.ones((4, 1), "float32"))
     assert changed(model, start)
     assert float(ops.convert_to_numpy(model.optimizer.learning_rate)) == pytest.approx(0.1)
+
+
+def _regression():
+    """A compiled model of known weights, and three batches."""
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(3, "tanh"), layers.Dense(1)])
+    model.compile(keras.optimizers.Adam(Poly(0.1, 7)), "mse", jit_compile=False)
+    draw = np.random.default_rng(0).normal
+    batches = [(draw(size=(5, 4)), draw(size=(5, 1))) for _ in range(3)]
+    return model, batches
+
+
+class _Batches(keras.utils.PyDataset):
+    def __init__(self, batches):
+        super().__init__()
+        self.batches = batches
+
+    def __len__(self):
+        return len(self.batches)
+
+    def __getitem__(self, index):
+        return self.batches[index]
+
+
+def test_steps_are_those_of_fit():
+    by_fit, batches = _regression()
+    history = by_fit.fit(_Batches(batches), epochs=2, shuffle=False, verbose=0)
+    by_steps, _ = _regression()
+    loss = take_steps(by_steps, batches, 6)
+    assert loss == pytest.approx(history.history["loss"][-1], rel=1e-5)
+    for a, b in zip(by_steps.get_weights(), by_fit.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+    assert int(by_steps.optimizer.iterations) == 6
+
+
+@pytest.mark.parametrize("steps", [1, 2, 4, 7])
+def test_steps_may_end_within_a_pass(steps):
+    model, batches = _regression()
+    loss = take_steps(model, batches, steps)
+    assert int(model.optimizer.iterations) == steps
+    again, _ = _regression()
+    losses = []
+    for step in range(steps):
+        again.reset_metrics()
+        losses.append(float(again.train_on_batch(*batches[step % 3])))
+    assert loss == pytest.approx(np.mean(losses[(steps - 1) // 3 * 3 :]), rel=1e-5)
+
+
+@pytest.mark.parametrize(("count", "steps", "named"), [(3, 0, "steps=0"), (0, 2, "batches")])
+def test_steps_and_batches_must_be_there(count, steps, named):
+    model, batches = _regression()
+    with pytest.raises(ValueError, match=named):
+        take_steps(model, batches[:count], steps)
