@@ -323,6 +323,49 @@ def test_cues_label_a_shape_by_the_dot_on_the_disc_of_its_two_colours(many_cues)
     assert 0.3 < np.mean(seen) < 0.7
 
 
+def test_cues_say_which_disc_belongs_to_which_shape(many_cues):
+    for image, mask, pairs, light in zip(
+        many_cues.images, many_cues.masks, many_cues.pairs, many_cues.light, strict=True
+    ):
+        assert ((pairs == 255) == (mask == 0)).all()
+        assert light.sum() == 2
+        colours = []
+        for pair in range(4):
+            disc, shapes = (mask == 1) & (pairs == pair), (mask > 1) & (pairs == pair)
+            assert ndimage.label(disc)[1] == 1
+            rows, columns = np.nonzero(disc)
+            assert (image[int(rows.mean()), int(columns.mean())].mean() > 0.5) == light[pair]
+            assert set(mask[shapes]) <= {2 if light[pair] else 3}
+            coloured = np.ptp(image, axis=-1) > 0.5
+            colours.append(halves(image, ndimage.binary_erosion(disc) & coloured).reshape(2, 3))
+            for shape in range(1, ndimage.label(shapes)[1] + 1):
+                inside = ndimage.binary_erosion(ndimage.label(shapes)[0] == shape)
+                near = halves(image, inside).reshape(2, 3)
+                np.testing.assert_allclose(near, colours[pair], atol=0.05)
+        for half, same in ((0, [(0, 1), (2, 3)]), (1, [(0, 2), (1, 3)])):
+            for one, other in same:
+                np.testing.assert_allclose(colours[one][half], colours[other][half], atol=0.05)
+
+
+def test_cues_are_hard_where_no_colour_alone_tells():
+    samples = worlds.cues(300, size=32)
+    placements = samples.light.reshape(-1, 2, 2)
+    # Each left colour and each right colour is on one light disc and on one dark one.
+    mixed = (placements.sum(axis=1) == 1).all(axis=-1) & (placements.sum(axis=2) == 1).all(axis=-1)
+    np.testing.assert_array_equal(samples.hard, mixed)
+    assert 0.25 < samples.hard.mean() < 0.42
+
+
+@pytest.mark.parametrize("index", [2, slice(1, 3), [3, 0], np.array([True, False, True, False])])
+def test_cues_keep_what_they_know_when_some_are_chosen(index):
+    samples = worlds.cues(4, size=32)
+    rows = np.atleast_1d(np.arange(4)[index])
+    chosen = samples[index]
+    assert len(chosen) == len(rows)
+    for name in ("images", "masks", "pairs", "light", "hard"):
+        np.testing.assert_array_equal(getattr(chosen, name), getattr(samples, name)[rows])
+
+
 def test_cues_show_each_pair_of_two_left_and_two_right_colours(many_cues):
     for image, mask in zip(many_cues.images, many_cues.masks, strict=True):
         discs, count = ndimage.label(mask == 1)
