@@ -139,7 +139,13 @@ class Notes:
         ]
         return "\n".join(line.rstrip() for line in lines)
 
-    def agree(self, tolerance: float, *, by_prefix: dict[str, float] | None = None) -> None:
+    def agree(
+        self,
+        tolerance: float,
+        *,
+        by_prefix: dict[str, float] | None = None,
+        leave_out: tuple[str, ...] = (),
+    ) -> None:
         """Compare every live number with the stored run of the same seed and budget.
 
         Where runs with several thread counts are stored, the nearest counts. Prints one line.
@@ -148,6 +154,8 @@ class Notes:
         Args:
             tolerance: The largest difference allowed between numbers, absolute.
             by_prefix: Other tolerances, for names that begin like this; the longest prefix counts.
+            leave_out: Names that begin like one of these are not compared, because threads alone
+                change them too much; the line says how many they are.
 
         Raises:
             AssertionError: If numbers differ by more.
@@ -176,7 +184,8 @@ class Notes:
                     f"  stored, not noted: {sorted(run.keys() - live.keys())}"
                 )
         wrong = []
-        for name, value in live.items():
+        compared = {n: v for n, v in live.items() if not n.startswith(tuple(leave_out))}
+        for name, value in compared.items():
             allowed = _tolerance(name, tolerance, by_prefix or {})
             others = [run[name] for run in runs]
             if not any(_close(value, other, allowed) for other in others):
@@ -184,10 +193,14 @@ class Notes:
                 wrong.append(f"  {name}: live {value:g}, stored {found}, allowed {allowed:g}")
         if wrong:
             raise AssertionError(
-                f"{len(wrong)} of {len(live)} numbers do not agree with {self.path}:\n"
+                f"{len(wrong)} of {len(compared)} numbers do not agree with {self.path}:\n"
                 + "\n".join(wrong)
             )
-        print(f"{len(live)} numbers agree with the stored run")
+        rest = len(live) - len(compared)
+        print(
+            f"{len(compared)} numbers agree with the stored run"
+            + (f", {rest} are not compared" if rest else "")
+        )
 
     def _append(self, line):
         if self._record:

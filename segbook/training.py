@@ -1,5 +1,7 @@
 """What the papers use in training and Keras does not have."""
 
+import itertools
+
 import keras
 from keras import layers, ops
 
@@ -65,6 +67,38 @@ class Poly(keras.optimizers.schedules.PolynomialDecay):
                 warmup_steps=config["warmup"],
             )
         return cls(**config)
+
+
+def take_steps(model, batches, steps):
+    """Train a compiled model for a number of steps, whatever the length of an epoch.
+
+    The body of `fit`, without callbacks and validation, and without what they cost: a page makes
+    many short trainings, and after each one `fit` on TensorFlow may wait for its input pipeline.
+
+    Args:
+        model: A compiled Keras model.
+        batches: Batches `(images, masks)`, such as those of `pipeline.batches`; gone through again
+            as often as it takes.
+        steps: Number of steps.
+
+    Returns:
+        The mean loss since the last beginning of the batches, a float.
+
+    Raises:
+        ValueError: If there is no step to take, or no batch.
+    """
+    if steps < 1:
+        raise ValueError(f"steps={steps} must be 1 or more.")
+    taken = 0
+    while taken < steps:
+        losses = []
+        for images, masks in itertools.islice(batches, steps - taken):
+            model.reset_metrics()  # Keras 3.8 gives the mean loss since the last reset
+            losses.append(model.train_on_batch(images, masks, return_dict=True)["loss"])
+        if not losses:
+            raise ValueError("batches must hold a batch; a generator is empty after one pass.")
+        taken += len(losses)
+    return float(sum(losses) / len(losses))
 
 
 def freeze(model):
@@ -143,22 +177,8 @@ def nested_layers(layer):
     return layer._flatten_layers()
 
 
-@keras.saving.register_keras_serializable(package="segbook")
-class LayerwiseSGD(keras.optimizers.SGD):
-    """Stochastic gradient descent with a learning rate of its own for some layers.
-
-    DeepLab trains its new layers ten times as fast as the backbone: `factors={"score": 10.0}`.
-
-    Args:
-        factors: Factor on the learning rate by a part of a variable's path, such as the name of its
-            layer; the first part that occurs in the path counts. Others have factor 1. Clipping
-            sees gradients that are scaled already; weight decay is not scaled.
-        **kwargs: Arguments of `keras.optimizers.SGD`.
-
-    Raises:
-        ValueError: If a factor is negative, or, when the optimizer meets the variables, if a part
-            occurs in no path.
-    """
+class _Layerwise:
+    """Keep a factor on the learning rate for each variable; the base of two optimizers."""
 
     def __init__(self, factors, **kwargs):
         super().__init__(**kwargs)
@@ -184,6 +204,28 @@ class LayerwiseSGD(keras.optimizers.SGD):
         matches = (factor for part, factor in self.factors.items() if part in variable.path)
         return next(matches, 1.0)
 
+    def get_config(self):
+        """Return the configuration of the optimizer."""
+        return {**super().get_config(), "factors": self.factors}
+
+
+@keras.saving.register_keras_serializable(package="segbook")
+class LayerwiseSGD(_Layerwise, keras.optimizers.SGD):
+    """Stochastic gradient descent with a learning rate of its own for some layers.
+
+    DeepLab trains its new layers ten times as fast as the backbone: `factors={"score": 10.0}`.
+
+    Args:
+        factors: Factor on the learning rate by a part of a variable's path, such as the name of its
+            layer; the first part that occurs in the path counts. Others have factor 1. Clipping
+            sees gradients that are scaled already; weight decay is not scaled.
+        **kwargs: Arguments of `keras.optimizers.SGD`.
+
+    Raises:
+        ValueError: If a factor is negative, or, when the optimizer meets the variables, if a part
+            occurs in no path.
+    """
+
     def apply(self, grads, trainable_variables=None):
         """Update the variables, each with its layer's learning rate."""
         if trainable_variables is None:
@@ -198,6 +240,26 @@ class LayerwiseSGD(keras.optimizers.SGD):
         ]
         super().apply(scaled, trainable_variables)
 
-    def get_config(self):
-        """Return the configuration of the optimizer."""
-        return {**super().get_config(), "factors": self.factors}
+
+@keras.saving.register_keras_serializable(package="segbook")
+class LayerwiseAdamW(_Layerwise, keras.optimizers.AdamW):
+    """AdamW with a learning rate of its own for some layers.
+
+    A pretrained encoder is often tuned at a tenth of the rate of what is new:
+    `factors={v.path: 0.1 for v in encoder.trainable_variables}`. Scaling gradients, as
+    `LayerwiseSGD` does, would change nothing here: Adam divides by their size.
+
+    Args:
+        factors: As for `LayerwiseSGD`. Clipping sees gradients as they are; weight decay is not
+            scaled.
+        **kwargs: Arguments of `keras.optimizers.AdamW`.
+
+    Raises:
+        ValueError: As `LayerwiseSGD`.
+    """
+
+    def update_step(self, gradient, variable, learning_rate):
+        """Update one variable with its layer's learning rate."""
+        # As optimizers of one's own do it by Keras's documentation; here variables have no path.
+        scale = self.scales[self._get_variable_index(variable)]
+        super().update_step(gradient, variable, learning_rate * scale)

@@ -232,6 +232,17 @@ def test_agree(tmp_path, capsys, live, tolerances, disagreeing):
         assert capsys.readouterr().out == "3 numbers agree with the stored run\n"
 
 
+def test_agree_leaves_out(tmp_path, capsys):
+    store(tmp_path, [r | {"versions": {"backend": BACKEND}} for r in RUNS])
+    notes = notes_in(tmp_path)
+    for name, value in {"loss": 0.2, "IoU": {"car": 9.0, "pole": NAN}}.items():
+        notes.note(name, value)
+    notes.agree(0.06, leave_out=("IoU",))
+    assert capsys.readouterr().out == "1 numbers agree with the stored run, 2 are not compared\n"
+    with pytest.raises(AssertionError, match="1 of 2 numbers"):
+        notes.agree(0.06, leave_out=("IoU: p",))
+
+
 BACKEND = keras.backend.backend()
 
 

@@ -66,6 +66,9 @@ TINY = {
     "deeplab_v3plus": lambda: deeplab_v3plus(
         3, encoder(16), rates=(1, 2), width=8, low_width=4, dropout=0.0
     ),
+    "deeplab_v3plus fine": lambda: deeplab_v3plus(
+        3, encoder(16), rates=(1, 2), width=8, low_width=4, fine_width=4, dropout=0.0
+    ),
     "pspnet": lambda: pspnet(3, encoder(8), output_stride=8, bins=(1, 2), width=8, dropout=0.0),
     "danet": lambda: danet(3, encoder(8), width=8, auxiliary=True, dropout=0.0),
     "ccnet": lambda: ccnet(3, encoder(8), width=8, dropout=0.0),
@@ -636,6 +639,14 @@ def test_deeplab_v3plus_adds_features_at_stride_4():
     assert tuple(low(harness.picture(64, 96)).shape) == (2, 16, 24, 4)
     assert moved(low, "block3_") == [False]
     assert moved(low, "block2_") == [True]
+
+
+def test_a_fine_step_of_deeplab_v3plus_adds_features_at_stride_2():
+    model = deeplab_v3plus(3, encoder(16), width=8, low_width=4, fine_width=6)
+    shapes = model.get_layer("fine_concat").input
+    assert [x.shape[-1] for x in shapes] == [6, encoder(16).output_shape[0][-1]]
+    fine = keras.Model(model.input, model.get_layer("fine_concat").output)
+    assert fine.compute_output_shape((1, 64, 96, 3))[1:3] == (32, 48)
 
 
 def test_atrous_rates_follow_the_output_stride():

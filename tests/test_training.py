@@ -8,7 +8,15 @@ from keras import layers, ops
 
 from segbook.backbones import small_encoder
 from segbook.models.fcn import fcn
-from segbook.training import LayerwiseSGD, Poly, freeze, nested_layers, unfreeze
+from segbook.training import (
+    LayerwiseAdamW,
+    LayerwiseSGD,
+    Poly,
+    freeze,
+    nested_layers,
+    take_steps,
+    unfreeze,
+)
 
 
 @pytest.mark.parametrize(
@@ -270,6 +278,32 @@ def test_each_way_to_apply_scales(given):
     assert [float(variable.numpy()[0]) for variable in variables] == [-0.5, -4.0]
 
 
+def test_layerwise_adamw_takes_the_steps_of_adamw_times_a_factor():
+    x, y = np.ones((4, 2), "float32"), np.zeros((4, 1), "float32")
+    changes = []
+    for make in (keras.optimizers.AdamW, lambda **k: LayerwiseAdamW({"body": 0.25}, **k)):
+        model = keras.Sequential(
+            [keras.Input((2,)), layers.Dense(2, name="body"), layers.Dense(1, name="score")]
+        )
+        model.set_weights([np.full((2, 2), 0.5), np.zeros(2), np.full((2, 1), 0.25), np.zeros(1)])
+        start = snapshot(model)
+        schedule = keras.optimizers.schedules.ExponentialDecay(2**-6, 1, 0.5)
+        model.compile(make(learning_rate=schedule, weight_decay=0.0, use_ema=True), "mse")
+        model.train_on_batch(x, y)
+        changes.append([w.numpy() - s for w, s in zip(model.weights, start, strict=True)])
+    for i, factor in enumerate((0.25, 0.25, 1, 1)):
+        np.testing.assert_allclose(changes[1][i], factor * changes[0][i], rtol=1e-4, atol=1e-8)
+    assert np.abs(changes[0][0]).max() > 1e-2
+
+
+def test_layerwise_adamw_saves_and_refuses_what_fits_nothing():
+    config = keras.saving.serialize_keras_object(LayerwiseAdamW({"body": 0.1}, weight_decay=0.5))
+    loaded = keras.saving.deserialize_keras_object(config)
+    assert (loaded.factors, loaded.weight_decay) == ({"body": 0.1}, 0.5)
+    with pytest.raises(ValueError, match=r"factors\['boy'\] must be for a part"):
+        LayerwiseAdamW({"boy": 0.1}).build(two_variables())
+
+
 def test_the_schedule_runs_inside_a_compiled_step():
     model = keras.Sequential([keras.Input((2,)), layers.Dense(1)])
     model.compile(keras.optimizers.SGD(Poly(0.1, decay_steps=2, warmup_steps=2)), "mse")
@@ -280,3 +314,56 @@ def test_the_schedule_runs_inside_a_compiled_step():
     model.train_on_batch(x, np.ones((4, 1), "float32"))
     assert changed(model, start)
     assert float(ops.convert_to_numpy(model.optimizer.learning_rate)) == pytest.approx(0.1)
+
+
+def _regression():
+    """A compiled model of known weights, and three batches."""
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(3, "tanh"), layers.Dense(1)])
+    model.compile(keras.optimizers.Adam(Poly(0.1, 7)), "mse", jit_compile=False)
+    draw = np.random.default_rng(0).normal
+    batches = [(draw(size=(5, 4)), draw(size=(5, 1))) for _ in range(3)]
+    return model, batches
+
+
+class _Batches(keras.utils.PyDataset):
+    def __init__(self, batches):
+        super().__init__()
+        self.batches = batches
+
+    def __len__(self):
+        return len(self.batches)
+
+    def __getitem__(self, index):
+        return self.batches[index]
+
+
+def test_steps_are_those_of_fit():
+    by_fit, batches = _regression()
+    history = by_fit.fit(_Batches(batches), epochs=2, shuffle=False, verbose=0)
+    by_steps, _ = _regression()
+    loss = take_steps(by_steps, batches, 6)
+    assert loss == pytest.approx(history.history["loss"][-1], rel=1e-5)
+    for a, b in zip(by_steps.get_weights(), by_fit.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+    assert int(by_steps.optimizer.iterations) == 6
+
+
+@pytest.mark.parametrize("steps", [1, 2, 4, 7])
+def test_steps_may_end_within_a_pass(steps):
+    model, batches = _regression()
+    loss = take_steps(model, batches, steps)
+    assert int(model.optimizer.iterations) == steps
+    again, _ = _regression()
+    losses = []
+    for step in range(steps):
+        again.reset_metrics()
+        losses.append(float(again.train_on_batch(*batches[step % 3])))
+    assert loss == pytest.approx(np.mean(losses[(steps - 1) // 3 * 3 :]), rel=1e-5)
+
+
+@pytest.mark.parametrize(("count", "steps", "named"), [(3, 0, "steps=0"), (0, 2, "batches")])
+def test_steps_and_batches_must_be_there(count, steps, named):
+    model, batches = _regression()
+    with pytest.raises(ValueError, match=named):
+        take_steps(model, batches[:count], steps)

@@ -178,6 +178,7 @@ def deeplab_v3plus(
     rates=None,
     width=256,
     low_width=48,
+    fine_width=None,
     separable=True,
     dropout=0.1,
 ):
@@ -199,6 +200,8 @@ def deeplab_v3plus(
         rates: Atrous rates. None: the paper's (6, 12, 18) at output stride 16, the double at 8.
         width: Channels of the pyramid's branches and of the decoder.
         low_width: Channels to which the features at stride 4 are reduced.
+        fine_width: Channels of a further step of the decoder, at stride 2, for what is a few pixels
+            wide; None for none, as in the paper.
         separable: Whether the 3x3 convolutions of pyramid and decoder are depthwise separable.
         dropout: Share of the pyramid's features that is dropped while training; 0.1 in the authors'
             code.
@@ -222,6 +225,11 @@ def deeplab_v3plus(
     block = separable_block if separable else conv_block
     for i in (1, 2):
         x = block(x, width, 3, name=f"decoder_{i}")
+    if fine_width is not None:
+        x = conv_block(x, fine_width, 1, name="fine_in")
+        x = resize_to(x, features[0], name="fine_up")
+        x = layers.Concatenate(name="fine_concat")([x, features[0]])
+        x = block(x, fine_width, 3, name="fine")
     return keras.Model(image, score_pixels(x, num_classes, image), name="deeplab_v3plus")
 
 
