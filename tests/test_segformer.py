@@ -211,3 +211,24 @@ def test_the_cost_of_attention_is_a_count_by_hand(keywords):
 def test_what_does_not_fit_is_named(options, message):
     with pytest.raises(ValueError, match=message):
         segformer(3, **options)
+
+
+def test_the_seed_decides_the_initial_weights_and_no_two_layers_share_them():
+    options = {"heads": (1, 1, 1, 1), "depths": (2, 1, 1, 1), "decoder_width": 8}
+
+    def start(seed):
+        keras.utils.set_random_seed(seed)
+        model = segformer(3, (8, 8, 8, 8), **options)
+        return {w.path: w.numpy() for w in model.trainable_variables}
+
+    first, again, other = start(1), start(1), start(2)
+    random = [path for path in first if path.endswith("kernel")]
+    for path in random:
+        np.testing.assert_array_equal(first[path], again[path])
+        assert (first[path] != other[path]).any()
+    by_shape = {}
+    for path in random:
+        by_shape.setdefault(first[path].shape, []).append(first[path])
+    for kernels in by_shape.values():
+        for i, kernel in enumerate(kernels):
+            assert not any((kernel == before).all() for before in kernels[:i])

@@ -2,10 +2,6 @@
 
 from keras import initializers, layers
 
-# The authors' code: linear maps start small, convolutions with the variance that He et al. derive.
-_LINEAR = initializers.TruncatedNormal(stddev=0.02)
-_CONVOLUTION = initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")
-
 
 def patch_embedding(x, filters, kernel_size=3, *, strides=2, name=None):
     """Merge overlapping patches into vectors: a strided convolution and layer normalisation.
@@ -26,7 +22,7 @@ def patch_embedding(x, filters, kernel_size=3, *, strides=2, name=None):
     """
     x = layers.ZeroPadding2D(kernel_size // 2, name=name and f"{name}_padding")(x)
     x = layers.Conv2D(
-        filters, kernel_size, strides=strides, kernel_initializer=_CONVOLUTION, name=name
+        filters, kernel_size, strides=strides, kernel_initializer=_convolution(), name=name
     )(x)
     return layer_normalization(x, name=name and f"{name}_norm")
 
@@ -89,7 +85,7 @@ def reduced_attention(x, heads, *, reduction=1, name=None):
             x.shape[-1],
             reduction,
             strides=reduction,
-            kernel_initializer=_CONVOLUTION,
+            kernel_initializer=_convolution(),
             name=name and f"{name}_reduce",
         )(x)
         keys = layer_normalization(keys, name=name and f"{name}_reduce_norm")
@@ -97,7 +93,7 @@ def reduced_attention(x, heads, *, reduction=1, name=None):
         heads,
         x.shape[-1] // heads,
         attention_axes=(1, 2),
-        kernel_initializer=_LINEAR,
+        kernel_initializer=_linear(),
         name=name,
     )(x, keys)
 
@@ -117,15 +113,17 @@ def mix_ffn(x, *, expansion=4, name=None):
         Features `(n, h, w, c)`.
     """
     channels = x.shape[-1]
-    y = layers.Dense(expansion * channels, kernel_initializer=_LINEAR, name=name and f"{name}_1")(x)
+    y = layers.Dense(expansion * channels, kernel_initializer=_linear(), name=name and f"{name}_1")(
+        x
+    )
     y = layers.DepthwiseConv2D(
         3,
         padding="same",
-        depthwise_initializer=_CONVOLUTION,
+        depthwise_initializer=_convolution(),
         name=name and f"{name}_depthwise",
     )(y)
     y = layers.Activation("gelu", name=name and f"{name}_gelu")(y)
-    return layers.Dense(channels, kernel_initializer=_LINEAR, name=name and f"{name}_2")(y)
+    return layers.Dense(channels, kernel_initializer=_linear(), name=name and f"{name}_2")(y)
 
 
 def layer_normalization(x, *, name=None):
@@ -141,6 +139,18 @@ def layer_normalization(x, *, name=None):
         Features `(n, h, w, c)` of mean 0 and variance 1 over the channels, scaled and shifted.
     """
     return layers.LayerNormalization(epsilon=1e-6, name=name)(x)
+
+
+# As in the authors' code. One initializer for each layer: Keras draws an initializer's seed when it
+# is made, so that a shared one gives equal numbers to layers of equal shape.
+def _linear():
+    """Make an initializer for a linear map: small numbers."""
+    return initializers.TruncatedNormal(stddev=0.02)
+
+
+def _convolution():
+    """Make an initializer for a convolution, with the variance that He et al. derive."""
+    return initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")
 
 
 def _drop_path(x, rate, name):
