@@ -93,6 +93,7 @@ def untuned(batches):
         tf.TensorSpec((None, *array.shape[1:]), array.dtype) for array in batches.batch(0, 0)
     )
     dataset = tf.data.Dataset.from_generator(lambda: batches, output_signature=(images, masks))
+    dataset = dataset.apply(tf.data.experimental.assert_cardinality(len(batches)))
     options = tf.data.Options()
     options.autotune.enabled = False
     return dataset.with_options(options).prefetch(1)
