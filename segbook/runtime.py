@@ -43,7 +43,7 @@ def import_keras_quietly() -> None:
         import keras  # noqa: F401
 
 
-def start(seed: int = 0) -> str:
+def start(seed: int = 0, *, threads: int | None = None) -> str:
     """Seed every random generator and say which device Keras computes on.
 
     On a GPU, TensorFlow is told to take memory as it needs it rather than all at once. Its advice
@@ -52,20 +52,32 @@ def start(seed: int = 0) -> str:
 
     Args:
         seed: The seed of Python, NumPy and the Keras backend.
+        threads: How many threads TensorFlow may use for one operation. Small networks are faster
+            with 1. None leaves it to TensorFlow, and the environment variable
+            `TF_NUM_INTRAOP_THREADS` decides before both. Counts only before the first computation.
 
     Returns:
         One line such as `"tensorflow on 2 CPU cores"` or `"jax on 1 GPU"`.
+
+    Raises:
+        ValueError: If there is to be no thread.
     """
     import keras
 
     from segbook.backend import gpu_count
 
-    keras.utils.set_random_seed(seed)
+    if threads is not None and threads < 1:
+        raise ValueError(f"threads={threads} must be 1 or more, or None.")
     backend = keras.backend.backend()
     if backend == "tensorflow":
         import tensorflow as tf
 
         tf.get_logger().addFilter(_is_no_advice_to_keras)
+        if threads and "TF_NUM_INTRAOP_THREADS" not in os.environ:
+            # TensorFlow refuses once it has computed, such as when a cell is run again.
+            with contextlib.suppress(RuntimeError):
+                tf.config.threading.set_intra_op_parallelism_threads(threads)
+    keras.utils.set_random_seed(seed)
     gpus = gpu_count()
     if gpus:
         return f"{backend} on {gpus} GPU{'s' if gpus > 1 else ''}"

@@ -101,6 +101,33 @@ def take_steps(model, batches, steps):
     return float(sum(losses) / len(losses))
 
 
+def join(models):
+    """Join networks into one model, to train them all at one go.
+
+    It has an output for each, so `compile` takes a list of losses and `pipeline.batches` the number
+    of networks as `outputs`. The networks share no weight, and the loss is the sum of theirs: the
+    gradient of each is its own. Adam and SGD work weight by weight, so to each network it is a
+    training of its own, with the same pictures for all. (Clipping by the global norm would tie them
+    together.) Several cores work at several networks, where one small network keeps only one busy.
+
+    Args:
+        models: Keras models with one input, of the same shape, and one output. Their weights stay
+            theirs: the models themselves are trained.
+
+    Returns:
+        A `keras.Model` from a picture to the list of their outputs.
+
+    Raises:
+        ValueError: If there is no model.
+    """
+    if not models:
+        raise ValueError("models must hold a model.")
+    # A model takes no two layers of one name, and `unet()` twice gives two models named "unet".
+    image = keras.Input(models[0].input.shape[1:])
+    inside = [keras.Model(model.input, model.output) for model in models]
+    return keras.Model(image, [model(image) for model in inside])
+
+
 def freeze(model):
     """Freeze a model, the moving statistics of its batch normalisation included.
 

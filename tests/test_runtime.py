@@ -98,3 +98,23 @@ def test_start_seeds_numpy_and_keras():
         draws.append(np.append(weights, np.random.random(4)))  # noqa: NPY002
     np.testing.assert_array_equal(draws[0], draws[1])
     assert not np.isclose(draws[0], draws[2]).any()
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="the threads are TensorFlow's")
+@pytest.mark.parametrize(
+    ("arguments", "environment", "expected"),
+    [("", {}, "0"), ("threads=1", {}, "1"), ("threads=1", {"TF_NUM_INTRAOP_THREADS": "2"}, "0")],
+)
+def test_start_sets_the_threads_of_an_operation(monkeypatch, arguments, environment, expected):
+    monkeypatch.delenv("TF_NUM_INTRAOP_THREADS", raising=False)
+    code = f"from segbook import runtime; runtime.start({arguments}); runtime.start({arguments})"
+    code += "\nimport tensorflow as tf; tf.zeros(1)"
+    code += f"\nruntime.start({arguments})"
+    code += "\nprint(tf.config.threading.get_intra_op_parallelism_threads())"
+    done = run_python(code, **environment)
+    assert done.stdout.split() == [expected], done.stderr
+
+
+def test_start_needs_a_thread():
+    with pytest.raises(ValueError, match="threads=0 must be 1 or more, or None"):
+        runtime.start(threads=0)

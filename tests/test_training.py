@@ -7,12 +7,14 @@ import pytest
 from keras import layers, ops
 
 from segbook.backbones import small_encoder
+from segbook.losses import CrossEntropy, Dice
 from segbook.models.fcn import fcn
 from segbook.training import (
     LayerwiseAdamW,
     LayerwiseSGD,
     Poly,
     freeze,
+    join,
     nested_layers,
     take_steps,
     unfreeze,
@@ -367,3 +369,31 @@ def test_steps_and_batches_must_be_there(count, steps, named):
     model, batches = _regression()
     with pytest.raises(ValueError, match=named):
         take_steps(model, batches[:count], steps)
+
+
+def test_joined_networks_train_as_each_would_alone():
+    pictures = harness.picture(16, 16, batch=4)
+    masks = (pictures[..., 0] * 3).astype("int32")
+    losses = [CrossEntropy(), Dice()]
+
+    def networks():
+        keras.utils.set_random_seed(1)
+        return [fcn(3, backbone=small_encoder(width=4)) for _ in losses]
+
+    alone = networks()
+    for model, loss in zip(alone, losses, strict=True):
+        model.compile(keras.optimizers.Adam(0.01), loss)
+        take_steps(model, [(pictures, masks)], 3)
+    together = networks()
+    joined = join(together)
+    joined.compile(keras.optimizers.Adam(0.01), losses)
+    take_steps(joined, [(pictures, (masks, masks))], 3)
+    for one, other in zip(alone, together, strict=True):
+        for a, b in zip(one.weights, other.weights, strict=True):
+            a, b = map(ops.convert_to_numpy, (a, b))
+            np.testing.assert_allclose(a, b, atol=1e-4)
+
+
+def test_there_must_be_a_network_to_join():
+    with pytest.raises(ValueError, match="models must hold a model"):
+        join([])
