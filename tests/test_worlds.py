@@ -423,7 +423,8 @@ def test_errors_name_the_argument(make, arguments, message):
 
 def test_film_numbers_its_cars_and_people():
     film, things = worlds.street_film(8, size=(48, 64), seed=3)
-    assert film.images.shape == (8, 48, 64, 3) and things.shape == film.masks.shape
+    assert film.images.shape == (8, 48, 64, 3)
+    assert things.shape == film.masks.shape
     number = [film.task.class_names.index(name) for name in ("car", "person")]
     np.testing.assert_array_equal(things > 0, np.isin(film.masks, number))
     for thing in np.unique(things)[1:]:
