@@ -419,3 +419,38 @@ def test_echo_shapes_look_the_same_whatever_the_cue():
 def test_errors_name_the_argument(make, arguments, message):
     with pytest.raises(ValueError, match=message):
         make(**({"count": 1} | arguments))
+
+
+def test_film_numbers_its_cars_and_people():
+    film, things = worlds.street_film(8, size=(48, 64), seed=3)
+    assert film.images.shape == (8, 48, 64, 3)
+    assert things.shape == film.masks.shape
+    number = [film.task.class_names.index(name) for name in ("car", "person")]
+    np.testing.assert_array_equal(things > 0, np.isin(film.masks, number))
+    for thing in np.unique(things)[1:]:
+        assert len(np.unique(film.masks[things == thing])) == 1, "a thing keeps its class"
+
+
+def test_film_moves_cars_and_people_alone():
+    film, things = worlds.street_film(8, size=64, seed=3, noise=0)
+    first, last = film[0], film[7]
+    changed = (first.masks != last.masks)[0]
+    assert changed.any()
+    assert not changed[(things[0] == 0) & (things[7] == 0)].any()
+    np.testing.assert_array_equal(worlds.street_film(3, size=64, seed=3, noise=0)[1], things[:3])
+
+
+def test_film_has_the_same_bytes_on_every_machine():
+    film, things = worlds.street_film(3, size=48, seed=1)
+    assert digest(levels(film.images), film.masks, things) == "1d82410035bfb4e8"
+
+
+def test_film_without_anybody():
+    _, things = worlds.street_film(2, size=48, density=0)
+    assert not things.any()
+
+
+@pytest.mark.parametrize("given", [{"frames": 0}, {"density": 3}, {"noise": -1}])
+def test_film_names_what_does_not_fit(given):
+    with pytest.raises(ValueError, match=f"{next(iter(given))}|count"):
+        worlds.street_film(**{"frames": 2} | given)

@@ -3,6 +3,7 @@
 from segbook.worlds.cues import cues
 from segbook.worlds.digits import digit_crops, digits
 from segbook.worlds.echo import echo
+from segbook.worlds.street_film import street_film
 from segbook.worlds.streets import streets
 
-__all__ = ["cues", "digit_crops", "digits", "echo", "streets"]
+__all__ = ["cues", "digit_crops", "digits", "echo", "street_film", "streets"]
