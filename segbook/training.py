@@ -125,7 +125,20 @@ def join(models):
     # A model takes no two layers of one name, and `unet()` twice gives two models named "unet".
     image = keras.Input(models[0].input.shape[1:])
     inside = [keras.Model(model.input, model.output) for model in models]
-    return keras.Model(image, [model(image) for model in inside])
+    return _Joined(image, [model(image) for model in inside], name="joined")
+
+
+class _Joined(keras.Model):
+    """A model of networks whose variables may have the same paths."""
+
+    def zero_grad(self, *args, **kwargs):
+        """Clear the gradients; Keras calls it before each step on PyTorch.
+
+        There it finds parameters by the paths of variables, so of two that share one it would clear
+        the last alone, and the gradients of the other would add up from step to step.
+        """
+        for layer in self.layers:
+            layer.zero_grad(*args, **kwargs)
 
 
 def freeze(model):
