@@ -93,12 +93,30 @@ def take_steps(model, batches, steps):
     while taken < steps:
         losses = []
         for images, masks in itertools.islice(batches, steps - taken):
+            if not model.optimizer.built:
+                prepare(model, images, masks)
             model.reset_metrics()  # Keras 3.8 gives the mean loss since the last reset
             losses.append(model.train_on_batch(images, masks, return_dict=True)["loss"])
         if not losses:
             raise ValueError("batches must hold a batch; a generator is empty after one pass.")
         taken += len(losses)
     return float(sum(losses) / len(losses))
+
+
+def prepare(model, images, masks):
+    """Create what the first step of a training would create.
+
+    TensorFlow traces a step that creates variables twice, which takes seconds. They are those of
+    the optimizer and, if the model has several outputs, the mean of each one's loss.
+
+    Args:
+        model: A compiled Keras model.
+        images: Pictures, as a step would get them.
+        masks: Masks; a list or tuple of them if the model has several outputs.
+    """
+    model.optimizer.build(model.trainable_variables)
+    if len(model.outputs) > 1:
+        model.compute_loss(images, masks, model(images, training=False))
 
 
 def join(models):
