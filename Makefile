@@ -11,8 +11,9 @@ PYTHON ?= python3
 BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
 # A number, a name or a path: CHAPTER=05
 PAGE = $(or $(CHAPTER),$(error Which page? make $@ CHAPTER=05, or CHAPTER=solutions/05, or a path))
-# Tests and pages that run at the same time. A small training is no faster on two cores than on one.
+# Tests and pages that run at the same time, each page on one core: small trainings gain by no more.
 JOBS ?= 2
+ONE_CORE := TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1
 
 .PHONY: read test check bench times page derived evidence classroom hooks clean
 
@@ -21,7 +22,7 @@ read: .venv/ready
 
 test: .venv/ready
 	$(BIN)/pytest -n $(JOBS) --dist worksteal
-	$(BIN)/python -m pytest -p tools.progress -n $(JOBS) --dist loadfile --nbval --nbval-current-env \
+	$(ONE_CORE) $(BIN)/python -m pytest -p tools.progress -n $(JOBS) --dist loadfile --nbval --nbval-current-env \
 	  --nbval-cell-timeout=600 --nbval-sanitize-with=tests/nbval.cfg chapters/*.ipynb chapters/solutions
 
 check: .venv/ready
