@@ -16,6 +16,7 @@ from segbook.training import (
     freeze,
     join,
     nested_layers,
+    prepare,
     take_steps,
     unfreeze,
 )
@@ -369,6 +370,23 @@ def test_steps_and_batches_must_be_there(count, steps, named):
     model, batches = _regression()
     with pytest.raises(ValueError, match=named):
         take_steps(model, batches[:count], steps)
+
+
+def test_after_prepare_the_first_step_creates_no_variable():
+    pictures = harness.picture(16, 16, batch=2)
+    masks = 2 * [(pictures[..., 0] * 3).astype("int32")]
+    joined = join([fcn(3, backbone=small_encoder(width=4)) for _ in masks])
+    joined.compile(keras.optimizers.Adam(0.01), [CrossEntropy(), Dice()])
+
+    def created():
+        return len(joined.optimizer.variables), len(joined.metrics_variables)
+
+    before = created()
+    prepare(joined, pictures, masks)
+    prepared = created()
+    joined.train_on_batch(pictures, masks)
+    assert min(np.subtract(prepared, before)) > 0
+    assert created() == prepared
 
 
 def test_joined_networks_train_as_each_would_alone():
