@@ -56,7 +56,8 @@ def check_at_least(name: str, given: float, least: float) -> None:
     """
     given = _to_numpy(name, given)
     assert given.ndim == 0, f"your {name} has shape {given.shape}, expected one number"
-    assert given >= least, f"your {name} is {given:.4g}, the task asks for at least {least:.4g}"
+    shown = f"{given:.4g}" if f"{given:.4g}" != f"{least:.4g}" else f"{given:.8g}"
+    assert given >= least, f"your {name} is {shown}, the task asks for at least {least:.4g}"
 
 
 def check_model(name: str, model, input_shape, output_shape, parameters: int | None = None) -> None:

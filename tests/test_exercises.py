@@ -98,6 +98,7 @@ def test_check_at_least():
     check_at_least("mIoU", 0.5, 0.5)
     for given, message in [
         (0.41, "your mIoU is 0.41, the task asks for at least 0.5"),
+        (0.499996, "your mIoU is 0.499996, the task asks for at least 0.5"),
         (float("nan"), "your mIoU is nan"),
         (None, "your mIoU is None"),
         ([0.6, 0.7], "your mIoU has shape (2,), expected one number"),
