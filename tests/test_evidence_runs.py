@@ -102,6 +102,8 @@ def test_spoilt_run_is_refused(tmp_path, sources, message):
 @pytest.mark.parametrize(("ending", "status"), [("SIGKILL", -9), ("SIGINT", 130)])
 def test_interrupted_runs_are_resumed(tmp_path, executed, ending, status):
     page = write_page(tmp_path, IMPORT, NOTES, NOTE, "time.sleep(60 * (SEED == 2))")
+    # What a shell starts in the background ignores interrupts, and so would what it starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
         [sys.executable, "-m", "tools.evidence", str(page), "--seeds", "2"],
         cwd=ROOT,
