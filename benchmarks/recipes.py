@@ -149,15 +149,19 @@ def single_rows():
     )
     for count in (10, 20, 40, 80, 320):
         add("pictures", f"{count} pictures", pictures=count)
+    for name in ("flip", "all augmentations", "dropout 0.2", "AdamW, decay 0.1"):
+        changes = rows[name][2] | {"pictures": 20}
+        add("few pictures", f"20 pictures, {name}", against="20 pictures", **changes)
     for width in (4, 16):
         add("width", f"width {width}", build=net(widths=tuple(w * width // 8 for w in WIDTHS)))
     for depth in (1, 2, 4):
         widths = (*WIDTHS, 64)[: depth + 1]
-        add("depth", f"{depth} poolings", build=net(widths=widths))
+        add("depth", f"{depth} pooling{'s' * (depth > 1)}", build=net(widths=widths))
     for batch in (1, 4, 16, 32):
-        add("batch, equal steps", f"batch {batch}", NEAR, batch=batch)
+        near = (RATE / 3, RATE) if batch < t.BATCH else (RATE, 3 * RATE)
+        add("batch, equal steps", f"batch {batch}", near, batch=batch)
         steps = STEPS * t.BATCH // batch
-        add("batch, equal epochs", f"batch {batch}, epochs", NEAR, batch=batch, steps=steps)
+        add("batch, equal epochs", f"batch {batch}, epochs", near, batch=batch, steps=steps)
     return rows
 
 
@@ -195,16 +199,47 @@ def joined(changes):
     return together
 
 
-def helped(results, rows):
-    """Choose the changes to join: of each kind the best, if its interval on validation is above 0.
+def longer(rows):
+    """List rows with three times the steps."""
+    found = {}
+    for name in LONGER:
+        _, rates, changes, against = rows[name]
+        rates = LONGER[name] or rates[:1]
+        against = f"{against}, 3 times the steps"
+        changes = changes | {"steps": LONG}
+        found[f"{name}, 3 times the steps"] = ("3 times the steps", rates, changes, against)
+    return found
 
-    Of the small aids each one is a kind of its own.
+
+# Rows whose claim depends on the steps, with the rates to choose from; None for the row's own.
+LONGER = {
+    "baseline": (RATE / 3, RATE),
+    "flip": None,
+    "all augmentations": None,
+    "cosine": (RATE, 3 * RATE),
+    "poly": (RATE, 3 * RATE),
+    "average of weights 0.95": None,
+    "label smoothing 0.1": None,
+    "dropout 0.2": None,
+    "AdamW, decay 0.1": None,
+    "20 pictures": None,
+    "20 pictures, all augmentations": None,
+}
+
+
+def helped(results, rows):
+    """Choose the changes to join, all with three times the steps.
+
+    Of each kind the best, if its interval on validation lies above zero; of the small aids each one
+    is a kind of its own.
     """
     best = {}
-    for name, (group, _, _, against) in rows.items():
-        if group not in KINDS or not is_done(results, name):
+    for name in LONGER:
+        group, _, _, _ = rows[name]
+        if group not in KINDS:
             continue
-        mean, low, _ = effect(results, name, against, on="val")
+        long = f"{name}, 3 times the steps"
+        mean, low, _ = effect(results, long, "baseline, 3 times the steps", on="val")
         kind = name if group == "small aids" else group
         if low > 0 and mean > best.get(kind, ("", 0.0))[1]:
             best[kind] = (name, mean)
@@ -214,40 +249,31 @@ def helped(results, rows):
 def combined(results, rows):
     """List the rows of all that helped together, and without each one of it."""
     names = helped(results, rows)
-    if not names:
-        return {}
     rates = (RATE, 3 * RATE)
-    found = {"together": ("together", rates, joined(rows[name][2] for name in names), "baseline")}
-    for left_out in names if len(names) > 1 else []:
-        rest = joined(rows[name][2] for name in names if name != left_out)
-        found[f"together, without {left_out}"] = ("together", rates, rest, "together")
-    return found
 
+    def row(some, against):
+        changes = joined(rows[name][2] for name in some) | {"steps": LONG}
+        return "together", rates, changes, against
 
-def longer(rows, names):
-    """List rows with three times the steps."""
     found = {}
-    for name in names:
-        _, rates, changes, _ = rows[name]
-        against = "baseline" if name == "baseline" else "baseline, 3 times the steps"
-        changes = changes | {"steps": LONG}
-        found[f"{name}, 3 times the steps"] = ("3 times the steps", rates, changes, against)
+    if len(names) > 1:
+        found["together"] = row(names, "baseline, 3 times the steps")
+        for left_out in names:
+            rest = [name for name in names if name != left_out]
+            found[f"together, without {left_out}"] = row(rest, "together")
     return found
-
-
-LONGER = ("baseline", "flip", "all augmentations", "cosine", "dropout 0.2", "no batch norm")
 
 
 def table_of(results):
     """List all rows that can be made with the results so far."""
     rows = {name: row if len(row) == 4 else (*row, name) for name, row in single_rows().items()}
-    single = dict(rows)
-    if all(is_done(results, name) for name, row in single.items() if row[0] in KINDS):
+    last = {name: row for name, row in rows.items() if row[0].startswith("batch, ")}
+    single = {name: row for name, row in rows.items() if name not in last}
+    rows = single | longer(single)
+    if all(is_done(results, f"{name}, 3 times the steps") for name in LONGER):
         rows |= combined(results, single)
-    names = (*LONGER, "together") if "together" in rows else LONGER
-    rows |= longer(rows, names)
-    sizes = [n for n, row in single.items() if row[0].startswith("batch") or n == "baseline"]
-    if all(is_done(results, name) for name in sizes):
+    rows |= last
+    if all(is_done(results, name) for name in ("baseline", *last)):
         rows |= equal_seconds(results)
     return rows
 
