@@ -113,7 +113,7 @@ def exponential(step, steps):
 
 
 def staircase(step, steps):
-    """Fall by 4% every 1000 steps, as the founding text has it, whatever the number of steps."""
+    """Fall by 4% every 1000 steps, as some introductions have it, whatever the number of steps."""
     return 0.96 ** (step // 1000)
 
 
