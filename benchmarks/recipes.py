@@ -119,9 +119,9 @@ def single_rows():
     add("small aids", "average of weights 0.95", **AVERAGE)
     add("small aids", "auxiliary loss 0.4", build=net(auxiliary=True), auxiliary_weight=0.4)
     momentum = with_options(OPT.SGD, momentum=0.9)
-    add("optimizer", "SGD", (0.1, 0.3, 1.0), optimizer=OPT.SGD)
+    add("optimizer", "SGD", (0.1, 0.3, 1.0, 3.0), optimizer=OPT.SGD)
     add("optimizer", "momentum 0.9", (0.03, 0.1, 0.3), optimizer=momentum)
-    add("optimizer", "RMSprop", NEAR, optimizer=OPT.RMSprop)
+    add("optimizer", "RMSprop", (0.001, *NEAR), optimizer=OPT.RMSprop)
     for name, initializer in INITIALIZERS.items():
         add("initialisation", name, build=net(initializer=initializer))
     for name in ("zeros", "Gaussian 0.01", "Xavier"):
@@ -139,16 +139,10 @@ def single_rows():
     add("head", "dense head", (RATE / 3, RATE), "convolutional head", build=dense)
     sigmoids = {"loss": losses.BinaryCrossEntropy, "target": t.one_hot}
     add("output", "nine sigmoids", (RATE,), **sigmoids)
-    add("output", "cars: softmax of two", build=net(outputs=2), target=t.is_car)
-    add(
-        "output",
-        "cars: one sigmoid",
-        (RATE,),
-        "cars: softmax of two",
-        build=net(outputs=1),
-        target=t.is_car,
-        loss=losses.BinaryCrossEntropy,
-    )
+    two, one = {"build": net(outputs=2)}, {"build": net(outputs=1), "loss": sigmoids["loss"]}
+    pair = "cars: softmax of two"
+    for name, changes in {pair: two, "cars: one sigmoid": one}.items():
+        add("cars alone", name, against=pair, target=t.is_car, **changes)
     for count in (20, 40, 80, 320):
         add("pictures", f"{count} pictures", pictures=count)
     for name in ("flip", "all augmentations", "dropout 0.2"):
@@ -220,6 +214,7 @@ LONGER = {
     "all augmentations": None,
     "cosine": (RATE, 3 * RATE),
     "average of weights 0.95": None,
+    "clip the norm at 1": None,
     "dropout 0.2": None,
     "20 pictures": None,
     "20 pictures, all augmentations": None,
@@ -384,6 +379,8 @@ def complete(name, row, seeds, results, save):
             entry["rates"][f"{rate:g}"] = t.train(CHOOSES, **changes, rate=rate)["val"]
             save()
     chosen = max(rates, key=lambda rate: entry["rates"].get(f"{rate:g}", 0.0))
+    if entry.get("rate", chosen) != chosen:
+        entry["runs"] = {}  # there are more rates to choose from than last time
     entry["rate"] = chosen
     if "steps" in changes:
         entry["steps"] = changes["steps"]

@@ -250,6 +250,8 @@ def score(model, samples, target):
     logits = model(samples.images, training=False)
     logits = keras.ops.convert_to_numpy(logits[0] if isinstance(logits, list) else logits)
     logits = np.nan_to_num(logits)
+    if logits.shape[-1] == 1:  # one sigmoid is the softmax of (0, logit)
+        logits = np.concatenate([np.zeros_like(logits), logits], axis=-1)
     masks = is_car(samples.masks) if target is is_car else samples.masks
     metric = metrics.MeanIoU(2 if target is is_car else CLASSES)
     metric.update_state(masks, logits)
