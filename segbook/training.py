@@ -114,8 +114,10 @@ def prepare(model, images, masks):
         images: Pictures, as a step would get them.
         masks: Masks; a list or tuple of them if the model has several outputs.
     """
+    if not model.built:
+        model(images, training=False)
     model.optimizer.build(model.trainable_variables)
-    if len(model.outputs) > 1:
+    if len(getattr(model, "outputs", ())) > 1:
         model.compute_loss(images, masks, model(images, training=False))
 
 

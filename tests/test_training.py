@@ -389,6 +389,16 @@ def test_after_prepare_the_first_step_creates_no_variable():
     assert created() == prepared
 
 
+def test_a_model_that_is_not_built_takes_steps():
+    pictures = harness.picture(8, 8, batch=2)
+    model = keras.Sequential([layers.Conv2D(3, 1)])
+    model.compile(keras.optimizers.SGD(0.1, momentum=0.9), CrossEntropy())
+    masks = (pictures[..., 0] * 3).astype("int32")
+    take_steps(model, [(pictures, masks)], 2)
+    assert len(model.trainable_variables) == 2
+    assert model.optimizer.iterations == 2
+
+
 def test_joined_networks_train_as_each_would_alone():
     pictures = harness.picture(16, 16, batch=4)
     masks = (pictures[..., 0] * 3).astype("int32")
