@@ -106,7 +106,7 @@ def single_rows():
     add("decay", "staircase, rate 0.1", (0.1,), schedule=t.staircase)
     for name, schedule in SCHEDULES.items():
         add("decay", name, (RATE, 3 * RATE), schedule=schedule)
-    add("normalisation", "no batch norm", NEAR, build=net(batch_norm=False))
+    add("normalisation", "no batch norm", (RATE / 10, *NEAR), build=net(batch_norm=False))
     add("normalisation", "batch norm momentum 0.99", build=net(momentum=0.99))
     add("regularisation", "dropout 0.2", build=net(dropout=0.2))
     for name, penalty in PENALTIES.items():
