@@ -2,7 +2,9 @@
 # make check   a fast subset            make bench      speed ratios
 # make times   seconds a chapter        make clean      remove what was built
 # make page CHAPTER=05                  run, store and check one page (FORCE=1: though unchanged)
-# make derived                          write what derives: exercises, covers, tables of the README
+# make derived                          write what derives: exercises, covers, the map of appendix A,
+#   tables of the README
+# make links CHAPTER=A                  follow the links of a page to the web (without CHAPTER: of all)
 # make classroom                        lay the exercises out for nbgrader
 # make evidence CHAPTER=05 SEEDS=2      store what a page notes with seeds 1 and 2 besides its own;
 #   THREADS="1 2", BUDGET="1 3": with other threads and budgets; AGAIN=1: repeat what older code made
@@ -15,7 +17,7 @@ PAGE = $(or $(CHAPTER),$(error Which page? make $@ CHAPTER=05, or CHAPTER=soluti
 JOBS ?= 2
 ONE_CORE := TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1
 
-.PHONY: read test check bench times page derived evidence classroom hooks clean
+.PHONY: read test check bench times page derived links evidence classroom hooks clean
 
 read: .venv/ready
 	@$(BIN)/python -m tools.read "$(or $(CHAPTER),00)"
@@ -39,8 +41,12 @@ page: .venv/ready
 
 derived: .venv/ready
 	$(BIN)/python -m tools.exercises
+	$(BIN)/python -m tools.topics
 	$(BIN)/python -m tools.covers
 	$(BIN)/python -m tools.readme
+
+links: .venv/ready
+	@$(BIN)/python -m tools.links $(if $(CHAPTER),"$(CHAPTER)")
 
 classroom: .venv/ready
 	$(BIN)/python -m tools.classroom

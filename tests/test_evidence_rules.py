@@ -11,7 +11,7 @@ from tools.evidence_rules import RULES, speaks_of_runs
 from tools.evidence_run import is_parameters
 
 CHAPTERS = sorted((Path(__file__).parents[1] / "chapters").glob("*.ipynb"))
-WITHOUT_RUNS = ("01_convolutions",)  # trains no network and speaks of no runs
+WITHOUT_RUNS = ("01_convolutions", "A_resources")  # train no network and speak of no runs
 
 
 def name_of(path):
