@@ -92,7 +92,8 @@ def row(topic: str, targets: list[str], reason: str, found: dict, there: set[str
             kind = "appendix" if page[1].isalpha() else "chapter"
             places.append(f"{kind} {page[1]} (to come)")
         else:
-            raise PageError(f"{TABLE.name}: {topic!r} is said to be in {target!r}: no such section")
+            wrong = f"{topic!r} is said to be in {target!r}: no such section"
+            raise PageError(f"{TABLE.name}: {wrong}; name one by number and title")
     return f"| {topic} | {', '.join(dict.fromkeys(places)) or f'left out: {reason}'} |"
 
 
@@ -107,18 +108,25 @@ def topics_map(table: dict, folder: Path) -> str:
         Markdown: a heading and a table for each part.
 
     Raises:
-        PageError: As `row`, or if a topic is listed twice.
+        PageError: Listing every row that is wrong, as `row` says, or a topic that is listed twice.
     """
     found, there = headings(folder), written(folder)
     topics = [topic for rows in table.values() for topic, *_ in rows]
     for topic in topics:
         if topics.count(topic) > 1:
             raise PageError(f"{TABLE.name}: {topic!r} is listed {topics.count(topic)} times")
-    parts = []
+    lines, wrong = [], []
     for part, rows in table.items():
-        lines = [row(topic, targets, "".join(why), found, there) for topic, targets, *why in rows]
-        parts.append("\n".join([f"### {part}\n", "| topic | where |", "|---|---|", *lines]))
-    return "\n\n".join(parts)
+        lines += [f"### {part}\n", "| topic | where |", "|---|---|"]
+        for topic, targets, *why in rows:
+            try:
+                lines.append(row(topic, targets, "".join(why), found, there))
+            except PageError as error:
+                wrong.append(str(error))
+        lines[-1] += "\n"
+    if wrong:
+        raise PageError("\n".join(wrong))
+    return "\n".join(lines).rstrip("\n")
 
 
 def main() -> int:
