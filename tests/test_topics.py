@@ -60,7 +60,13 @@ def folder(tmp_path):
     """Draw a book of two chapters, 2 of two pages."""
     texts = {
         "02a_one.ipynb": ["# 2a. One", "## 2.1 First", "### Deeper: a, b", "## Summary", "### End"],
-        "02b_two.ipynb": ["# 2b. Two", "## 2.2 Second?\n\n### Alike", "text", '### A "trap"'],
+        "02b_two.ipynb": [
+            "# 2b. Two",
+            "## 2.2 Second?\n\n### Alike",
+            "text",
+            '### A "trap"',
+            '## 2.3 "So"',
+        ],
         "A_more.ipynb": ["# A. More", "## A.1 Books"],
     }
     for name, cells in texts.items():
@@ -75,6 +81,7 @@ def test_headings_have_the_number_of_their_section(folder):
         "2.2 Second?": "02b_two.ipynb#2.2-Second?",
         "2.2 Alike": "02b_two.ipynb#Alike",
         '2.2 A "trap"': "02b_two.ipynb#A-%22trap%22",
+        '2.3 "So"': "02b_two.ipynb#2.3-%22So%22",
         "A.1 Books": "A_more.ipynb#A.1-Books",
     }
     assert written(folder) == {"2", "A"}
@@ -84,11 +91,9 @@ def test_headings_have_the_number_of_their_section(folder):
     ("row", "expected"),
     [
         (["x", ["2.1 First"]], '| x | [2.1](02a_one.ipynb#2.1-First "First") |'),
-        (["x", ["2.1 Deeper: a, b"]], '| x | [2.1](02a_one.ipynb#Deeper:-a,-b "Deeper: a, b") |'),
-        (
-            ["x", ['2.2 A "trap"']],
-            '| x | [2.2](02b_two.ipynb#A-%22trap%22 "A &quot;trap&quot;") |',
-        ),
+        (["x", ["2.1 Deeper: a, b"]], "| x | [2.1 Deeper: a, b](02a_one.ipynb#Deeper:-a,-b) |"),
+        (["x", ['2.2 A "trap"']], '| x | [2.2 A "trap"](02b_two.ipynb#A-%22trap%22) |'),
+        (["x", ['2.3 "So"']], '| x | [2.3](02b_two.ipynb#2.3-%22So%22 "&quot;So&quot;") |'),
         (["x", ["A.1 Books"]], '| x | [A.1](A_more.ipynb#A.1-Books "Books") |'),
         (["x", ["3"]], "| x | chapter 3 (to come) |"),
         (["x", ["B"]], "| x | appendix B (to come) |"),

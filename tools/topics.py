@@ -86,8 +86,11 @@ def row(topic: str, targets: list[str], reason: str, found: dict, there: set[str
         page = re.match(r"(\d+|[A-Z])(?:\.\d+ |$)", target)
         if target in found:
             number, _, title = target.partition(" ")
-            title = title.replace('"', "&quot;")
-            places.append(f'[{number}]({found[target]} "{title}")')
+            if f"#{number}-" in found[target]:
+                title = title.replace('"', "&quot;")
+                places.append(f'[{number}]({found[target]} "{title}")')
+            else:  # a heading within a section
+                places.append(f"[{target}]({found[target]})")
         elif page and page[1] not in there:
             kind = "appendix" if page[1].isalpha() else "chapter"
             places.append(f"{kind} {page[1]} (to come)")
