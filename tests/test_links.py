@@ -9,15 +9,21 @@ from nbformat.v4 import new_markdown_cell, new_notebook
 from tools.canonical import write
 from tools.links import addresses, follow, main
 
+MOVES = {"/moved": "/200", "/folder": "/folder/"}
+
 
 class Site(BaseHTTPRequestHandler):
-    """Answers /200 with 200, /404 with 404, and sends /moved to /200."""
+    """Answers /404 with 404, sends /moved to /200 and /folder to /folder/; /noise is no HTTP."""
 
     def do_GET(self):
-        status = 301 if self.path == "/moved" else int(self.path[1:])
-        self.send_response(status)
-        if status == 301:
-            self.send_header("Location", "/200")
+        if self.path == "/noise":
+            self.wfile.write(b"what?")
+            return
+        if self.path in MOVES:
+            self.send_response(301)
+            self.send_header("Location", MOVES[self.path])
+        else:
+            self.send_response(200 if self.path == "/folder/" else int(self.path[1:]))
         self.end_headers()
 
     def log_message(self, *args):
@@ -56,10 +62,12 @@ def page(folder, *targets):
     [
         ("/200", "ok"),
         ("/moved", "moved to {site}/200"),
+        ("/folder", "ok"),  # a slash at the end is no move
         ("/404", "gone (404)"),
         ("/410", "gone (410)"),
         ("/403", "refused (403)"),
         ("/503", "refused (503)"),
+        ("/noise", "unreachable: what?"),
     ],
 )
 def test_an_answer_is_named(site, path, expected):
@@ -94,6 +102,11 @@ def test_a_refusal_or_a_move_is_not_dead(site, tmp_path, capsys):
 def test_without_a_network_nothing_is_called_dead(nobody, tmp_path, capsys):
     assert main([str(page(tmp_path, nobody, f"{nobody}/a"))]) == 2
     assert capsys.readouterr().out == ("There is no network: none of 2 links could be followed.\n")
+
+
+def test_a_page_without_links_is_right(tmp_path, capsys):
+    assert main([str(page(tmp_path, "05_fcn.ipynb"))]) == 0
+    assert capsys.readouterr().out == "0 links: 0 ok, 0 dead\n"
 
 
 def test_an_unknown_page_is_named(capsys):

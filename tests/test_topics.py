@@ -7,6 +7,7 @@ from urllib.parse import unquote
 import pytest
 from nbformat.v4 import new_markdown_cell, new_notebook
 
+from tools import topics
 from tools.canonical import write
 from tools.notebooks import CHAPTERS, PageError, read
 from tools.rules import links
@@ -125,3 +126,22 @@ def test_a_row_says_where(folder, row, expected):
 def test_a_wrong_row_is_named(folder, rows, message):
     with pytest.raises(PageError, match=re.escape(message)):
         topics_map({"Part": rows}, folder)
+
+
+def test_main_writes_the_map_or_names_what_is_wrong(folder, monkeypatch, capsys):
+    table, page = folder / "topics.json", folder / "A_more.ipynb"
+    cells = [new_markdown_cell("## A.1 Books", id="s1"), new_markdown_cell("old", id=CELL)]
+    write(new_notebook(cells=cells), page)
+    for name, value in {"TABLE": table, "PAGE": page, "CHAPTERS": folder}.items():
+        monkeypatch.setattr(topics, name, value)
+
+    table.write_text('{"Part": [["x", ["2.1 First"]]]}', encoding="utf-8")
+    assert topics.main() == 0
+    written_map = read(page).cells[1].source
+    assert written_map.startswith("### Part\n")
+    assert "[2.1](02a_one.ipynb#2.1-First" in written_map
+
+    table.write_text('{"Part": [["x", ["2.1 Second"]]]}', encoding="utf-8")
+    assert topics.main() == 1
+    assert "'x' is said to be in '2.1 Second'" in capsys.readouterr().err
+    assert read(page).cells[1].source == written_map

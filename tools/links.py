@@ -4,6 +4,7 @@ It needs a network and says so if there is none. Tests do not call it on real ad
 """
 
 import argparse
+import http.client
 import sys
 import urllib.error
 import urllib.request
@@ -54,7 +55,7 @@ def follow(address: str, *, seconds: float = 20) -> str:
             return f"moved to {answer.url}" if moved else "ok"
     except urllib.error.HTTPError as error:
         return f"{'gone' if error.code in GONE else 'refused'} ({error.code})"
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         return f"{NO_NETWORK}: {getattr(error, 'reason', error)}"
 
 
