@@ -112,6 +112,8 @@ def notebook(*cells):
             OWN,
             "prints_the_runs",
         ),
+        (["## B.1 A", PRINT, "## B.2 C\n\nOn all seeds (section B.1)."], OWN, None),
+        (["## B.1 A", PRINT, "## B.2 C\n\nOn all seeds."], OWN, "prints_the_runs"),
         (["On three seeds.", PRINT], THREE, None),
         (["On three seeds.", PRINT], THREE[::2], "holds_the_runs"),
         (["On two other seeds.", PRINT], THREE, None),

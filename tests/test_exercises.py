@@ -20,6 +20,7 @@ from nbgrader.utils import is_grade
 from segbook.exercises import check_array, check_at_least, check_model
 from tools.classroom import lay_out
 from tools.exercises import grading_complaints, write_student_notebook
+from tools.notebooks import PAGE_NUMBER
 
 ROOT = Path(__file__).parents[1]
 SOLUTIONS = sorted((ROOT / "chapters/solutions").glob("*.ipynb"))
@@ -175,16 +176,22 @@ def points_of_tasks(cells):
 
 
 def number_of(path):
-    """The number of a chapter as a reader writes it: 5, or 2a."""
+    """The number of a page as a reader writes it: 5, or 2a; B of an appendix."""
     return path.stem.partition("_")[0].lstrip("0") or "0"
+
+
+def is_appendix(path):
+    """Whether a page has a letter in place of a number."""
+    return number_of(path).isalpha()
 
 
 @pytest.mark.parametrize("path", SOLUTIONS, ids=lambda path: path.stem)
 def test_tasks_are_numbered_and_name_their_points(path):
     cells = read(path).cells
     title, *_ = read(ROOT / "chapters" / path.name).cells[0].source.splitlines()
-    chapter = re.sub(r"^# (\d+[a-z]?\. )?", "", title)
-    assert cells[0].source.startswith(f"# Exercises for chapter {number_of(path)}: {chapter}\n")
+    chapter = re.sub(rf"^# ({PAGE_NUMBER}\. )?", "", title)
+    page = f"{'appendix' if is_appendix(path) else 'chapter'} {number_of(path)}"
+    assert cells[0].source.startswith(f"# Exercises for {page}: {chapter}\n")
     text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
     found = re.findall(r"^## Task (\d+): .* \((\d+) points?\)$", text, flags=re.MULTILINE)
     points = points_of_tasks(cells)
@@ -211,7 +218,8 @@ def planned_weeks():
 
 
 def test_plan_of_ten_weeks_counts_the_points_of_its_tasks():
-    points_in = {number_of(path): points_of_tasks(read(path).cells) for path in SOLUTIONS}
+    chapters = [path for path in SOLUTIONS if not is_appendix(path)]  # an appendix has no week
+    points_in = {number_of(path): points_of_tasks(read(path).cells) for path in chapters}
     weeks = list(planned_weeks())
     assert len(weeks) == 10
     assert sorted(chapter for tasks, _ in weeks for chapter in tasks) == sorted(points_in)

@@ -11,7 +11,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from tools.canonical import VIEW, WIDGETS, canonical, to_text, widget_states
 from tools.covers import covers
-from tools.notebooks import read
+from tools.notebooks import SECTION_NUMBER, read
 from tools.rules import LARGEST, RULES, broken_links, links
 from tools.stored import IGNORED, sign
 
@@ -58,14 +58,14 @@ def text_of(path):
 
 def test_sections_that_are_named_exist():
     headings = "\n".join(text_of(path) for path in CHAPTERS)
-    sections = set(re.findall(r"^## (\d+\.\d+) ", headings, re.MULTILINE))
+    sections = set(re.findall(rf"^## ({SECTION_NUMBER}) ", headings, re.MULTILINE))
     named = [
         (name_of(path), number)
         for path in CHAPTERS + SOLUTIONS
         for numbers in re.findall(
-            r"\bsections?\s((?:\d+\.\d+(?:,? and |, | to )?)+)", text_of(path)
+            rf"\bsections?\s((?:{SECTION_NUMBER}(?:,? and |, | to )?)+)", text_of(path)
         )
-        for number in re.findall(r"\d+\.\d+", numbers)
+        for number in re.findall(SECTION_NUMBER, numbers)
     ]
     assert ("01_convolutions.ipynb", "1.2") in named
     assert [pair for pair in named if pair[1] not in sections] == []
@@ -196,6 +196,7 @@ BAD = [
     ("has_one_title", "two", source("# FCN\n\n# U-Net", cell=0)),
     ("has_one_title", "late", lambda nb: nb.cells.insert(0, new_markdown_cell("Hello"))),
     ("numbers_sections_without_a_gap", "gap", source("# A\n\n## 5.1 B\n\n## 5.3 C", cell=0)),
+    ("numbers_sections_without_a_gap", "letter", source("# A\n\n## B.1 C\n\n## B.3 D", cell=0)),
     ("numbers_sections_without_a_gap", "twice", source("# A\n\n## 5.1 B\n\n## 5.1 C", cell=0)),
     ("is_valid", "times", lambda nb: nb.cells[1].metadata.update(execution={"iopub": "2030"})),
     ("is_valid", "old format", lambda notebook: notebook.update(nbformat_minor=4)),

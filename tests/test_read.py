@@ -71,6 +71,8 @@ def test_printed_link_opens_the_page(tmp_path):
         ("2b", "02b_practice.ipynb"),
         ("solutions/2b", "solutions/02b_practice.ipynb"),
         ("10", "10_deeplab.ipynb"),
+        ("B", "B_mathematics.ipynb"),
+        ("solutions/B", "solutions/B_mathematics.ipynb"),
         ("05_fcn", "05_fcn.ipynb"),
         ("05_fcn.ipynb", "05_fcn.ipynb"),
         ("exercises/05_fcn.ipynb", "exercises/05_fcn.ipynb"),

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from segbook.evidence import flat, name_of
 from tools.evidence import THREADS, seeds_in_order
 from tools.evidence_run import parameters
+from tools.notebooks import SECTION_NUMBER
 
 PRINTS = ("notes.ranges(", "notes.values(")
 WORDS = "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve"
@@ -41,7 +42,7 @@ TYPED_RANGE = re.compile(
     r"\d\.\d+%? to -?\d+\.\d|\b\d+% to \d|\bbetween \d\.\d+ and \d|\branges? over\b", re.IGNORECASE
 )
 OF_A_PAPER = re.compile(r"\bpapers?\b|\[\d+\]", re.IGNORECASE)
-SECTION = re.compile(r"\bsections? (\d+\.\d+)", re.IGNORECASE)
+SECTION = re.compile(rf"\b[Ss]ections? ({SECTION_NUMBER})")
 
 
 @dataclass
@@ -86,7 +87,7 @@ def prints_the_runs_it_speaks_of(notebook, runs):
     parts = sections(notebook)
     printing, inside = set(), None
     for part in parts:
-        number = re.match(r"\d+\.\d+", part.heading)
+        number = re.match(SECTION_NUMBER, part.heading)
         inside = number.group() if number else inside
         if _prints(part):
             printing.add(inside)

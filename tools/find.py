@@ -8,7 +8,7 @@ def find_page(text: str, folder: Path) -> Path:
     """Find the notebook that a number, a name or a path means.
 
     Args:
-        text: A number (`5`, `05`, `02a`), a name (`05_fcn`, `05_fcn.ipynb`), or either after a
+        text: A number (`5`, `05`, `02a`, `B`), a name (`05_fcn`, `05_fcn.ipynb`), or either after a
             folder that is seen from `folder` or from the working directory (`solutions/05`).
         folder: The folder of the pages.
 

@@ -12,6 +12,8 @@ from tools.find import find_page
 
 ROOT = Path(__file__).parents[1]
 CHAPTERS = ROOT / "chapters"
+PAGE_NUMBER = r"(?:\d+[a-z]?|[A-Z])"  # 5, 2a; B of an appendix
+SECTION_NUMBER = r"(?:\d+|[A-Z])\.\d+"  # 5.3; B.3 of an appendix
 ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 NAME_IT = 'give it a name of its own, such as "floor-table", and keep it for ever'
 

@@ -9,7 +9,7 @@ import re
 import sys
 
 from tools.models_table import models_table
-from tools.notebooks import CHAPTERS, ROOT, PageError, read
+from tools.notebooks import CHAPTERS, PAGE_NUMBER, ROOT, PageError, read
 
 README = ROOT / "README.md"
 
@@ -30,7 +30,7 @@ def chapters_table() -> str:
         for key in ("builds", "code", "seconds"):
             if key not in about:
                 raise PageError(f"{path}: the notebook's metadata have no segbook: {key!r}")
-        title = re.match(r"# (?:\d+[a-z]?\. )?(.*)", page.cells[0].source)[1]
+        title = re.match(rf"# (?:{PAGE_NUMBER}\. )?(.*)", page.cells[0].source)[1]
         number = path.stem.partition("_")[0]
         code = ", ".join(f"[`{file}`](segbook/{file})" for file in about.code)
         lines.append(

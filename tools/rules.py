@@ -12,7 +12,7 @@ from bs4 import BeautifulSoup
 from nbconvert.filters import markdown2html
 
 from tools.canonical import to_text, views, widget_states
-from tools.notebooks import damage, where
+from tools.notebooks import SECTION_NUMBER, damage, where
 from tools.stored import IGNORED, hashes
 
 UNCHECKED = {"nbval-skip", "nbval-raises-exception", "raises-exception"}
@@ -142,12 +142,12 @@ def has_one_title(notebook):
 
 
 def numbers_sections_without_a_gap(notebook):
-    """Section numbers such as 5.3 in second-level headings follow each other."""
+    """Section numbers such as 5.3 or B.3 in second-level headings follow each other."""
     numbers = [
-        (name, int(match[1]))
+        (name, int(match[1].partition(".")[2]))
         for name, page in _markdown(notebook)
         for heading in page.find_all("h2")
-        if (match := re.match(r"\d+\.(\d+) ", heading.text))
+        if (match := re.match(rf"({SECTION_NUMBER}) ", heading.text))
     ]
     return [
         f"{name}: section {number} comes after section {last}"
