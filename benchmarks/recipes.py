@@ -1,12 +1,14 @@
 """Measure what each change of one recipe does to one segmentation network, for chapter 13.
 
-    python -m benchmarks.recipes                                   # every row
-    python -m benchmarks.recipes flip "no batch norm" --seeds 1 2 3 4 5
+    python -m benchmarks.recipes                            # what the stored table lacks
+    python -m benchmarks.recipes flip --out /tmp/flip.json  # one row once more, from its rate on
 
 A row is one change of the baseline. It is trained with every seed, and compared with the baseline's
 training of the same seed. A row with several rates first chooses one by the validation pictures,
 with seed 0, which takes no part afterwards. All results lie in one JSON file, written after each
-training: the same command may be given again at any time and goes on where it stopped.
+training: the same command may be given again at any time and goes on where it stopped. What a row
+needs of other rows (what it is compared with, the seconds of a step, what helped) comes from the
+stored table where the file lacks it.
 """
 
 from segbook import baselines, losses, metrics, pipeline, runtime
@@ -27,9 +29,13 @@ from benchmarks.recipes_training import RATE, STEPS, WIDTHS, headless, network
 
 OUT = Path("chapters/evidence/13_recipes_table.json")
 SEEDS = (1, 2, 3, 4, 5)
-CHOOSES = 0  # the seed with which rates and searches choose
+AGAIN = (6, 7, 8, 9, 10)  # new ones, for what helps
+CHOOSES = 0  # the seed with which rates are chosen
+SEARCHES = 11  # the seed of the searches, which no rate was chosen with
 ADAM, OPT, INIT = keras.optimizers.Adam, keras.optimizers, keras.initializers
 NEAR = (RATE / 3, RATE, 3 * RATE)
+HIGH = (RATE, 3 * RATE, 10 * RATE)  # for rates that fall
+LOW = (RATE / 10, RATE / 3, RATE)  # without batch normalisation
 LONG = 3 * STEPS
 BATCHES = (1, 4, 32)  # besides the baseline's 8
 
@@ -96,18 +102,19 @@ CLIP = with_options(ADAM, global_clipnorm=1.0)
 
 def single_rows():
     """List the rows that do not depend on results: name to (group, rates, changes, against)."""
-    rows = {"baseline": ("baseline", NEAR, {})}
+    rows = {"baseline": ("baseline", NEAR, {}, "baseline")}
 
-    def add(group, name, rates=(RATE,), against="baseline", **changes):
+    def add(group, name, rates=NEAR, against="baseline", **changes):
         rows[name] = (group, rates, changes, against)
 
     for name, augment in AUGMENTATIONS.items():
         add("augmentation", name, augment=augment)
     add("decay", "staircase, rate 0.1", (0.1,), schedule=t.staircase)
     for name, schedule in SCHEDULES.items():
-        add("decay", name, (RATE, 3 * RATE), schedule=schedule)
-    add("normalisation", "no batch norm", (RATE / 10, *NEAR), build=net(batch_norm=False))
-    add("normalisation", "batch norm momentum 0.99", build=net(momentum=0.99))
+        add("decay", name, HIGH, schedule=schedule)
+    add("normalisation", "no batch norm", (*LOW, 3 * RATE), build=net(batch_norm=False))
+    # The training is the baseline's, so its rate is, too.
+    add("normalisation", "batch norm momentum 0.99", (RATE,), build=net(momentum=0.99))
     add("regularisation", "dropout 0.2", build=net(dropout=0.2))
     for name, penalty in PENALTIES.items():
         add("regularisation", name, build=net(penalty=penalty))
@@ -121,24 +128,24 @@ def single_rows():
     momentum = with_options(OPT.SGD, momentum=0.9)
     add("optimizer", "SGD", (0.1, 0.3, 1.0, 3.0), optimizer=OPT.SGD)
     add("optimizer", "momentum 0.9", (0.03, 0.1, 0.3), optimizer=momentum)
-    add("optimizer", "RMSprop", (0.001, *NEAR), optimizer=OPT.RMSprop)
+    add("optimizer", "RMSprop", (RATE / 10, *NEAR), optimizer=OPT.RMSprop)
+    add("optimizer", "AdamW", (RATE / 10, *NEAR), optimizer=with_options(OPT.AdamW))
     for name, initializer in INITIALIZERS.items():
-        add("initialisation", name, build=net(initializer=initializer))
-    for name in ("zeros", "Gaussian 0.01", "Xavier"):
-        initializer = INITIALIZERS[name]
+        rates = (RATE,) if name == "zeros" else NEAR  # zeros learn nothing at any rate
+        add("initialisation", name, rates, build=net(initializer=initializer))
+    for name, initializer in INITIALIZERS.items():
         plain = net(initializer=initializer, batch_norm=False)
-        rates = (RATE / 3,)
+        rates = (RATE / 3,) if name == "zeros" else LOW
         add("initialisation", f"{name}, no batch norm", rates, "no batch norm", build=plain)
     for activation in ("sigmoid", "tanh"):
         add("activation", activation, build=net(activation=activation))
         plain = net(activation=activation, batch_norm=False)
-        name = f"{activation}, no batch norm"
-        add("activation", name, (RATE / 3,), "no batch norm", build=plain)
+        add("activation", f"{activation}, no batch norm", LOW, "no batch norm", build=plain)
     add("head", "convolutional head", build=with_options(headless, head="convolution"))
     dense = with_options(headless, head="dense")
-    add("head", "dense head", (RATE / 3, RATE), "convolutional head", build=dense)
+    add("head", "dense head", NEAR, "convolutional head", build=dense)
     sigmoids = {"loss": losses.BinaryCrossEntropy, "target": t.one_hot}
-    add("output", "nine sigmoids", (RATE,), **sigmoids)
+    add("output", "nine sigmoids", **sigmoids)
     two, one = {"build": net(outputs=2)}, {"build": net(outputs=1), "loss": sigmoids["loss"]}
     pair = "cars: softmax of two"
     for name, changes in {pair: two, "cars: one sigmoid": one}.items():
@@ -154,27 +161,37 @@ def single_rows():
         widths = (*WIDTHS, 64)[: depth + 1]
         add("depth", f"{depth} pooling{'s' * (depth > 1)}", build=net(widths=widths))
     for batch in BATCHES:
-        near = (RATE / 3, RATE) if batch < t.BATCH else (RATE, 3 * RATE)
-        add("batch, equal steps", f"batch {batch}", near, batch=batch)
+        rates = NEAR if batch < t.BATCH else HIGH
+        add("batch, equal steps", f"batch {batch}", rates, batch=batch)
     return rows
 
 
-def seconds_a_step(results, name):
-    """Give the processor's seconds that a step took, the median over the seeds."""
-    return np.median([run["seconds"] for run in results[name]["runs"].values()]) / STEPS
+def steps_in(seconds, results, *names):
+    """Tell how many steps fit into the processor's seconds, by two rows of different lengths.
+
+    A training has a cost before its first step, so the seconds are a line, not a multiple.
+    """
+    steps = [results[name].get("steps", STEPS) for name in names]
+    price, start = np.polyfit(steps, [seconds_of(results, name) for name in names], 1)
+    return round((seconds - start) / price)
+
+
+def seconds_of(results, name):
+    """Give the processor's seconds of a row, the median over its seeds."""
+    return float(np.median([run["seconds"] for run in results[name]["runs"].values()]))
 
 
 def other_totals(results):
-    """List the batch sizes with the baseline's epochs, and with its seconds as measured.
-
-    The rate is the one that was chosen at equal steps.
-    """
+    """List the batch sizes with the baseline's epochs, and then with its seconds as measured."""
     rows = {}
     for batch in BATCHES:
-        name, rates = f"batch {batch}", (results[f"batch {batch}"]["rate"],)
-        seconds = seconds_a_step(results, "baseline") / seconds_a_step(results, name)
-        for total, share in (("epochs", t.BATCH / batch), ("seconds", seconds)):
-            changes = {"batch": batch, "steps": round(STEPS * share)}
+        name, (_, rates, _, _) = f"batch {batch}", single_rows()[f"batch {batch}"]
+        totals = {"epochs": round(STEPS * t.BATCH / batch)}
+        if is_done(results, f"{name}, epochs"):
+            seconds = seconds_of(results, "baseline")
+            totals["seconds"] = steps_in(seconds, results, name, f"{name}, epochs")
+        for total, steps in totals.items():
+            changes = {"batch": batch, "steps": steps}
             rows[f"{name}, {total}"] = (f"batch, equal {total}", rates, changes, "baseline")
     return rows
 
@@ -197,30 +214,39 @@ def joined(changes):
 
 
 def longer(rows):
-    """List rows with three times the steps."""
+    """List rows with three times the steps, and two with the most views of few pictures."""
     found = {}
-    for name in LONGER:
-        _, rates, changes, against = rows[name]
-        rates = LONGER[name] or rates[:1]
+    for name, rates in LONGER.items():
+        _, _, changes, against = rows[name]
         against = f"{against}, 3 times the steps"
         changes = changes | {"steps": LONG}
         found[f"{name}, 3 times the steps"] = ("3 times the steps", rates, changes, against)
+    plain = "40 pictures, 6 times the steps"
+    changes = {"pictures": 40, "steps": 6 * STEPS}  # as many views as 20 pictures in half the steps
+    found[plain] = ("6 times the steps", NEAR[:2], changes, plain)
+    changes = changes | rows["all augmentations"][2]
+    name = "40 pictures, all augmentations, 6 times the steps"
+    found[name] = ("6 times the steps", NEAR[:2], changes, plain)
     return found
 
 
-# Rows whose claim depends on the steps, with the rates to choose from; None for the row's own.
+# Rows whose claim depends on the steps, with the rates to choose from.
 LONGER = {
-    "baseline": (RATE / 3, RATE),
-    "all augmentations": None,
-    "cosine": (RATE, 3 * RATE),
-    "average of weights 0.95": None,
-    "clip the norm at 1": None,
-    "dropout 0.2": None,
-    "flip": None,
-    "label smoothing 0.1": None,
-    "AdamW, decay 0.1": None,
-    "20 pictures": None,
-    "20 pictures, all augmentations": None,
+    "baseline": NEAR[:2],
+    "all augmentations": NEAR[:2],
+    "cosine": HIGH,
+    "average of weights 0.95": NEAR[:2],
+    "clip the norm at 1": NEAR[:2],
+    "dropout 0.2": NEAR[:2],
+    "flip": NEAR[:2],
+    "label smoothing 0.1": NEAR[:2],
+    "AdamW, decay 0.1": NEAR[:2],
+    "20 pictures": NEAR[:2],
+    "20 pictures, all augmentations": NEAR[:2],
+    "320 pictures": NEAR[:2],
+    "no batch norm": LOW,
+    "momentum 0.9": (0.03, 0.1),
+    "nine sigmoids": NEAR[:2],
 }
 
 
@@ -265,7 +291,7 @@ def combined(results, rows):
 
 def table_of(results):
     """List all rows that can be made with the results so far."""
-    rows = {name: row if len(row) == 4 else (*row, name) for name, row in single_rows().items()}
+    rows = single_rows()
     last = {name: row for name, row in rows.items() if row[0].startswith("batch, ")}
     single = {name: row for name, row in rows.items() if name not in last}
     rows = single | longer(single)
@@ -293,7 +319,7 @@ def effect(results, name, against, *, on="test"):
 # The search: the same options, by hand one after the other, or drawn at random.
 
 SPACE = {
-    "rate": [RATE, RATE / 3, 3 * RATE],
+    "rate": [RATE / 3, RATE, 3 * RATE],
     "schedule": [t.constant, t.cosine, t.in_steps],
     "augment": [None, AUGMENTATIONS["flip"], AUGMENTATIONS["all augmentations"]],
     "dropout": [0.0, 0.2],
@@ -354,7 +380,7 @@ def search(results, save):
     def try_out(point):
         key = json.dumps(in_words(point), sort_keys=True)
         if key not in entry["tried"]:
-            entry["tried"][key] = t.train(CHOOSES, **as_changes(point))["val"]
+            entry["tried"][key] = t.train(SEARCHES, **as_changes(point))["val"]
             save()
         return entry["tried"][key]
 
@@ -372,24 +398,44 @@ def search(results, save):
         complete(name, ("search", (rate,), changes, "baseline"), SEEDS, results, save)
 
 
+def again(known, results, save):
+    """Train each row whose interval lies above zero with new seeds, at the rate that it has.
+
+    With it those that it is compared with, and the same change with three times the steps.
+    """
+    rows = {name: row for name, row in table_of(known).items() if is_done(known, name)}
+    names = [name for name in rows if rows[name][3] != name]
+    names = [name for name in names if effect(known, name, rows[name][3])[1] > 0]
+    names += [long for name in names if (long := f"{name}, 3 times the steps") in rows]
+    names = dict.fromkeys(key for name in names for key in (rows[name][3], name))
+    for name in names:
+        entry = results.setdefault("again", {}).setdefault(name, {})
+        train_all(name, rows[name], AGAIN, entry, known[name]["rate"], save)
+
+
 def complete(name, row, seeds, results, save):
     """Do what is still to do of a row: choose its rate, train it with each seed."""
     group, rates, changes, against = row
     entry = results.setdefault(name, {"group": group, "against": against, "rates": {}, "runs": {}})
-    start = time.perf_counter()
+    if entry.get("steps") != changes.get("steps"):
+        entry |= {"rates": {}, "runs": {}, "steps": changes.get("steps")}
     for rate in rates if len(rates) > 1 else ():
         if f"{rate:g}" not in entry["rates"]:
             entry["rates"][f"{rate:g}"] = t.train(CHOOSES, **changes, rate=rate)["val"]
             save()
     chosen = max(rates, key=lambda rate: entry["rates"].get(f"{rate:g}", 0.0))
-    if entry.get("rate", chosen) != chosen:
-        entry["runs"] = {}  # there are more rates to choose from than last time
-    entry["rate"] = chosen
-    if "steps" in changes:
-        entry["steps"] = changes["steps"]
+    train_all(name, row, seeds, entry, chosen, save)
+
+
+def train_all(name, row, seeds, entry, rate, save):
+    """Train a row at a rate with each seed that is missing."""
+    _, _, changes, against = row
+    if entry.get("rate") != rate:
+        entry |= {"against": against, "rate": rate, "runs": {}}
+    start = time.perf_counter()
     for seed in seeds:
         if str(seed) not in entry["runs"]:
-            entry["runs"][str(seed)] = t.train(seed, **changes, rate=chosen)
+            entry["runs"][str(seed)] = t.train(seed, **changes, rate=rate)
             save()
             took = time.perf_counter() - start
             print(f"{took:6.1f} s  {name}, seed {seed}", flush=True)
@@ -403,13 +449,14 @@ def floor():
     return float(metric.result())
 
 
-def lines(results):
-    """Write the effect of each row that is done."""
-    for name, entry in results.items():
-        if "runs" not in entry or not is_done(results, name):
+def lines(results, names):
+    """Write the score of each row that is done, and its effect."""
+    for name in names:
+        if not is_done(results, name):
             continue
+        entry = results[name]
         mean = np.mean([run["test"] for run in entry["runs"].values()])
-        text = f"{name:42} rate {entry['rate']:<8.4g} {mean:.3f}"
+        text = f"{name:52} rate {entry['rate']:<8.4g} {mean:.3f}"
         if entry["against"] != name and is_done(results, entry["against"]):
             text += "  {:+.3f} ({:+.3f} to {:+.3f})".format(
                 *effect(results, name, entry["against"])
@@ -420,15 +467,26 @@ def lines(results):
 def main(arguments=None):
     """Train what is missing of the rows that the command line names, then print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("rows", nargs="*", metavar="NAME", help="rows; none for all and the search")
+    parser.add_argument(
+        "rows", nargs="*", metavar="NAME", help='rows, "search", "again"; none for all of it'
+    )
     parser.add_argument("--seeds", nargs="+", type=int, default=list(SEEDS))
     parser.add_argument("--out", type=Path, default=OUT)
     given = parser.parse_args(arguments)
-    results = json.loads(given.out.read_text()) if given.out.exists() else {}
+    stored = json.loads(OUT.read_text(encoding="utf-8")) if OUT.exists() else {}
+    results = json.loads(given.out.read_text(encoding="utf-8")) if given.out.exists() else {}
+
+    def known():
+        return stored | results if given.rows else results
+
+    if unknown := set(given.rows) - {"search", "again", *table_of(known())}:
+        parser.error(f"there is no row {', '.join(sorted(unknown))}")
 
     def save():
+        order = {name: place for place, name in enumerate(table_of(known()))}
+        ordered = dict(sorted(results.items(), key=lambda item: order.get(item[0], len(order))))
         part = given.out.with_suffix(".part")
-        part.write_text(json.dumps(results, indent=1) + "\n")
+        part.write_text(json.dumps(ordered, indent=1) + "\n", encoding="utf-8")
         part.replace(given.out)
 
     runtime.start(CHOOSES, threads=1)
@@ -436,14 +494,17 @@ def main(arguments=None):
         results["floor"] = {"color table": round(floor(), 5)}
     done = set()
     # Some rows are made of the results of others, so the table grows.
-    while todo := [name for name in table_of(results) if name not in done]:
+    while todo := [name for name in table_of(known()) if name not in done]:
         for name in todo:
             done.add(name)
             if not given.rows or name in given.rows:
-                complete(name, table_of(results)[name], given.seeds, results, save)
+                complete(name, table_of(known())[name], given.seeds, results, save)
     if not given.rows or "search" in given.rows:
         search(results, save)
-    print("\n".join(lines(results)))
+    if not given.rows or "again" in given.rows:
+        again(known(), results, save)
+    save()
+    print("\n".join(lines(known(), given.rows or results)))
 
 
 if __name__ == "__main__":
