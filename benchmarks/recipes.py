@@ -30,8 +30,7 @@ from benchmarks.recipes_training import RATE, STEPS, WIDTHS, headless, network
 OUT = Path("chapters/evidence/13_recipes_table.json")
 SEEDS = (1, 2, 3, 4, 5)
 AGAIN = (6, 7, 8, 9, 10)  # new ones, for what helps
-CHOOSES = 0  # the seed with which rates are chosen
-SEARCHES = 11  # the seed of the searches, which no rate was chosen with
+CHOOSES = 0  # the seed with which rates and searches choose
 ADAM, OPT, INIT = keras.optimizers.Adam, keras.optimizers, keras.initializers
 NEAR = (RATE / 3, RATE, 3 * RATE)
 HIGH = (RATE, 3 * RATE, 10 * RATE)  # for rates that fall
@@ -104,38 +103,37 @@ def single_rows():
     """List the rows that do not depend on results: name to (group, rates, changes, against)."""
     rows = {"baseline": ("baseline", NEAR, {}, "baseline")}
 
-    def add(group, name, rates=NEAR, against="baseline", **changes):
+    def add(group, name, rates=(RATE,), against="baseline", **changes):
         rows[name] = (group, rates, changes, against)
 
     for name, augment in AUGMENTATIONS.items():
-        add("augmentation", name, augment=augment)
+        add("augmentation", name, NEAR, augment=augment)
     add("decay", "staircase, rate 0.1", (0.1,), schedule=t.staircase)
     for name, schedule in SCHEDULES.items():
         add("decay", name, HIGH, schedule=schedule)
     add("normalisation", "no batch norm", (*LOW, 3 * RATE), build=net(batch_norm=False))
-    # The training is the baseline's, so its rate is, too.
-    add("normalisation", "batch norm momentum 0.99", (RATE,), build=net(momentum=0.99))
-    add("regularisation", "dropout 0.2", build=net(dropout=0.2))
+    add("normalisation", "batch norm momentum 0.99", build=net(momentum=0.99))
+    add("regularisation", "dropout 0.2", NEAR, build=net(dropout=0.2))
     for name, penalty in PENALTIES.items():
-        add("regularisation", name, build=net(penalty=penalty))
+        add("regularisation", name, NEAR, build=net(penalty=penalty))
     for decay in (0.004, 0.1):
         adamw = with_options(OPT.AdamW, weight_decay=decay)
         add("regularisation", f"AdamW, decay {decay:g}", optimizer=adamw)
-    add("small aids", "clip the norm at 1", optimizer=CLIP)
-    add("small aids", "label smoothing 0.1", loss=SMOOTH)
-    add("small aids", "average of weights 0.95", **AVERAGE)
-    add("small aids", "auxiliary loss 0.4", build=net(auxiliary=True), auxiliary_weight=0.4)
+    add("small aids", "clip the norm at 1", NEAR, optimizer=CLIP)
+    add("small aids", "label smoothing 0.1", NEAR, loss=SMOOTH)
+    add("small aids", "average of weights 0.95", NEAR, **AVERAGE)
+    coarse = {"build": net(auxiliary=True), "auxiliary_weight": 0.4}
+    add("small aids", "auxiliary loss 0.4", NEAR, **coarse)
     momentum = with_options(OPT.SGD, momentum=0.9)
     add("optimizer", "SGD", (0.1, 0.3, 1.0, 3.0), optimizer=OPT.SGD)
     add("optimizer", "momentum 0.9", (0.03, 0.1, 0.3), optimizer=momentum)
     add("optimizer", "RMSprop", (RATE / 10, *NEAR), optimizer=OPT.RMSprop)
     add("optimizer", "AdamW", (RATE / 10, *NEAR), optimizer=with_options(OPT.AdamW))
     for name, initializer in INITIALIZERS.items():
-        rates = (RATE,) if name == "zeros" else NEAR  # zeros learn nothing at any rate
-        add("initialisation", name, rates, build=net(initializer=initializer))
+        add("initialisation", name, build=net(initializer=initializer))
     for name, initializer in INITIALIZERS.items():
         plain = net(initializer=initializer, batch_norm=False)
-        rates = (RATE / 3,) if name == "zeros" else LOW
+        rates = (RATE / 3,) if name == "zeros" else LOW  # zeros learn nothing at any rate
         add("initialisation", f"{name}, no batch norm", rates, "no batch norm", build=plain)
     for activation in ("sigmoid", "tanh"):
         add("activation", activation, build=net(activation=activation))
@@ -143,18 +141,19 @@ def single_rows():
         add("activation", f"{activation}, no batch norm", LOW, "no batch norm", build=plain)
     add("head", "convolutional head", build=with_options(headless, head="convolution"))
     dense = with_options(headless, head="dense")
-    add("head", "dense head", NEAR, "convolutional head", build=dense)
+    add("head", "dense head", NEAR[:2], "convolutional head", build=dense)
     sigmoids = {"loss": losses.BinaryCrossEntropy, "target": t.one_hot}
-    add("output", "nine sigmoids", **sigmoids)
+    add("output", "nine sigmoids", NEAR, **sigmoids)
     two, one = {"build": net(outputs=2)}, {"build": net(outputs=1), "loss": sigmoids["loss"]}
     pair = "cars: softmax of two"
     for name, changes in {pair: two, "cars: one sigmoid": one}.items():
-        add("cars alone", name, against=pair, target=t.is_car, **changes)
+        add("cars alone", name, NEAR, pair, target=t.is_car, **changes)
     for count in (20, 40, 80, 320):
-        add("pictures", f"{count} pictures", pictures=count)
+        rates = NEAR if count < t.PICTURES else (RATE,)
+        add("pictures", f"{count} pictures", rates, pictures=count)
     for name in ("flip", "all augmentations", "dropout 0.2"):
         changes = rows[name][2] | {"pictures": 20}
-        add("few pictures", f"20 pictures, {name}", against="20 pictures", **changes)
+        add("few pictures", f"20 pictures, {name}", NEAR, "20 pictures", **changes)
     for width in (4, 16):
         add("width", f"width {width}", build=net(widths=tuple(w * width // 8 for w in WIDTHS)))
     for depth in (1, 2, 4):
@@ -182,10 +181,14 @@ def seconds_of(results, name):
 
 
 def other_totals(results):
-    """List the batch sizes with the baseline's epochs, and then with its seconds as measured."""
+    """List the batch sizes with the baseline's epochs, and then with its seconds as measured.
+
+    The rate is the one that was chosen at equal steps.
+    """
     rows = {}
     for batch in BATCHES:
-        name, (_, rates, _, _) = f"batch {batch}", single_rows()[f"batch {batch}"]
+        name = f"batch {batch}"
+        rates = (results[name]["rate"],)
         totals = {"epochs": round(STEPS * t.BATCH / batch)}
         if is_done(results, f"{name}, epochs"):
             seconds = seconds_of(results, "baseline")
@@ -197,6 +200,7 @@ def other_totals(results):
 
 
 KINDS = ("augmentation", "decay", "regularisation", "small aids")
+AIDS = (*KINDS, "optimizer", "few pictures", "3 times the steps", "together")
 
 
 def joined(changes):
@@ -214,39 +218,31 @@ def joined(changes):
 
 
 def longer(rows):
-    """List rows with three times the steps, and two with the most views of few pictures."""
+    """List rows with three times the steps."""
     found = {}
     for name, rates in LONGER.items():
         _, _, changes, against = rows[name]
         against = f"{against}, 3 times the steps"
         changes = changes | {"steps": LONG}
-        found[f"{name}, 3 times the steps"] = ("3 times the steps", rates, changes, against)
-    plain = "40 pictures, 6 times the steps"
-    changes = {"pictures": 40, "steps": 6 * STEPS}  # as many views as 20 pictures in half the steps
-    found[plain] = ("6 times the steps", NEAR[:2], changes, plain)
-    changes = changes | rows["all augmentations"][2]
-    name = "40 pictures, all augmentations, 6 times the steps"
-    found[name] = ("6 times the steps", NEAR[:2], changes, plain)
+        row = ("3 times the steps", rates or (RATE,), changes, against)
+        found[f"{name}, 3 times the steps"] = row
     return found
 
 
-# Rows whose claim depends on the steps, with the rates to choose from.
+# Rows whose claim depends on the steps, with the rates to choose from, if not the baseline's.
 LONGER = {
     "baseline": NEAR[:2],
-    "all augmentations": NEAR[:2],
+    "all augmentations": None,
     "cosine": HIGH,
-    "average of weights 0.95": NEAR[:2],
-    "clip the norm at 1": NEAR[:2],
-    "dropout 0.2": NEAR[:2],
-    "flip": NEAR[:2],
-    "label smoothing 0.1": NEAR[:2],
-    "AdamW, decay 0.1": NEAR[:2],
-    "20 pictures": NEAR[:2],
-    "20 pictures, all augmentations": NEAR[:2],
-    "320 pictures": NEAR[:2],
+    "average of weights 0.95": None,
+    "clip the norm at 1": None,
+    "dropout 0.2": None,
+    "flip": None,
+    "label smoothing 0.1": None,
+    "AdamW, decay 0.1": None,
+    "20 pictures": None,
+    "20 pictures, all augmentations": None,
     "no batch norm": LOW,
-    "momentum 0.9": (0.03, 0.1),
-    "nine sigmoids": NEAR[:2],
 }
 
 
@@ -319,7 +315,7 @@ def effect(results, name, against, *, on="test"):
 # The search: the same options, by hand one after the other, or drawn at random.
 
 SPACE = {
-    "rate": [RATE / 3, RATE, 3 * RATE],
+    "rate": [RATE, RATE / 3, 3 * RATE],
     "schedule": [t.constant, t.cosine, t.in_steps],
     "augment": [None, AUGMENTATIONS["flip"], AUGMENTATIONS["all augmentations"]],
     "dropout": [0.0, 0.2],
@@ -380,7 +376,7 @@ def search(results, save):
     def try_out(point):
         key = json.dumps(in_words(point), sort_keys=True)
         if key not in entry["tried"]:
-            entry["tried"][key] = t.train(SEARCHES, **as_changes(point))["val"]
+            entry["tried"][key] = t.train(CHOOSES, **as_changes(point))["val"]
             save()
         return entry["tried"][key]
 
@@ -399,12 +395,12 @@ def search(results, save):
 
 
 def again(known, results, save):
-    """Train each row whose interval lies above zero with new seeds, at the rate that it has.
+    """Train each aid whose interval lies above zero with new seeds, at the rate that it has.
 
-    With it those that it is compared with, and the same change with three times the steps.
+    With it what it is compared with, and the same change with three times the steps.
     """
     rows = {name: row for name, row in table_of(known).items() if is_done(known, name)}
-    names = [name for name in rows if rows[name][3] != name]
+    names = [name for name in rows if rows[name][0] in AIDS and rows[name][3] != name]
     names = [name for name in names if effect(known, name, rows[name][3])[1] > 0]
     names += [long for name in names if (long := f"{name}, 3 times the steps") in rows]
     names = dict.fromkeys(key for name in names for key in (rows[name][3], name))
