@@ -49,7 +49,8 @@ classroom: .venv/ready
 
 site: .venv-site/ready build/npm/ready
 	$(SITE)/python -m tools.site
-	$(SITE)/sphinx-build --jobs $(JOBS) --quiet --fail-on-warning --keep-going build/source build/site
+	$(SITE)/sphinx-build --jobs $(JOBS) --quiet --fail-on-warning --keep-going \
+	  --doctree-dir build/doctrees build/source build/site
 
 site-test: site
 	$(SITE)/python -m pytest tests/test_site.py

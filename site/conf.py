@@ -19,7 +19,6 @@ extensions = [
     "myst_nb",
     "notfound.extension",
     "sphinx.ext.autodoc",
-    "sphinx.ext.autosummary",
     "sphinx.ext.githubpages",
     "sphinx.ext.mathjax",
     "sphinx.ext.napoleon",
@@ -39,7 +38,7 @@ myst_url_schemes = ["http", "https", "mailto"]
 os.environ["KERAS_BACKEND"] = "jax"
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
-autosummary_generate = False
+toc_object_entries_show_parents = "hide"
 default_role = "code"
 napoleon_numpy_docstring = False
 
@@ -55,6 +54,7 @@ html_context = {"default_mode": "auto"}
 html_static_path = ["_static"]
 html_extra_path = ["_extra"]
 html_css_files = ["book.css"]
+html_js_files = ["book.js"]
 html_copy_source = True
 html_last_updated_fmt = None
 html_theme_options = {
@@ -64,6 +64,7 @@ html_theme_options = {
     "show_navbar_depth": 1,
     "show_toc_level": 2,
     "navbar_persistent": [],
+    "secondary_sidebar_items": {"**": ["page-toc"], "index": []},
 }
 
 

@@ -227,7 +227,7 @@ def _reference():
         if path.stem.startswith("_") or not (path.suffix == ".py" or path.is_dir()):
             continue
         module = f"segbook.{path.stem}"
-        text = f"# {path.stem}\n\n```{{eval-rst}}\n.. automodule:: {module}\n   :members:\n```\n"
+        text = f"# {module}\n\n```{{eval-rst}}\n.. automodule:: {module}\n   :members:\n```\n"
         (folder / f"{path.stem}.md").write_text(text, encoding="utf-8")
 
 
