@@ -1,6 +1,7 @@
 """The built site in a browser: `make site-test`. Skipped where Chromium or the site is missing."""
 
 import functools
+import gzip
 import http.server
 import shutil
 import threading
@@ -22,7 +23,7 @@ PAGES = sorted(
 )
 # Each theme: how wide the window is when a page opens, and what it is drawn to then.
 SCREENS = [("light", 1280, 390), ("dark", 390, 1280)]
-LARGEST = 3_000_000  # bytes that a page and all that it loads may weigh
+LARGEST = 3_000_000  # bytes of a page and all that it loads, compressed as servers send them
 MATH_IS_SET = "() => !document.querySelector('.math') || document.querySelector('mjx-container')"
 LINKS = "() => [...document.querySelectorAll('a[href]')].map(a => a.href)"
 BROKEN = "() => [...document.images].filter(i => !i.complete || !i.naturalWidth).map(i => i.src)"
@@ -144,4 +145,9 @@ def _file(url, address):
 
 
 def _size(url, address):
-    return _file(url, address).stat().st_size if url.startswith(address) else len(url)
+    return _compressed(_file(url, address)) if url.startswith(address) else 0
+
+
+@functools.cache
+def _compressed(file):
+    return len(gzip.compress(file.read_bytes()))
