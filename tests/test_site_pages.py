@@ -37,6 +37,7 @@ def test_widgets_stand_as_they_were_stored(path):
     assert not [data for data in outputs if VIEW in data]
     drawn = BeautifulSoup("".join(data.get("text/html", "") for data in outputs), "html.parser")
     assert len(drawn.select(".stored-widget")) == shown
+    assert all(label.find(string=True).strip() for label in drawn.select("label"))
     assert all(control.has_attr("disabled") for control in drawn.select("input, select"))
 
 

@@ -242,7 +242,7 @@ def _draw(states, name):
     else:
         low, high, value = (state[key] for key in ("min", "max", "value"))
         shown = format(value, state["readout_format"])
-    label = html.escape(state["description"])
+    label = html.escape(state["description"] or "slider")
     if kind == "DropdownModel":
         return f"<label>{label} <select disabled><option>{html.escape(shown)}</select></label>"
     return (
