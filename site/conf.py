@@ -7,7 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]  # Sphinx reads the copy in build/source
 sys.path.insert(0, str(ROOT))
 
-from tools.site import REPOSITORY, add_buttons, heading_id  # noqa: E402
+from tools.site import REPOSITORY, add_buttons  # noqa: E402
 
 owner, name = REPOSITORY.split("/")[-2:]
 
@@ -32,7 +32,7 @@ nb_merge_streams = True
 nb_ipywidgets_js = {}
 myst_enable_extensions = ["amsmath", "colon_fence", "dollarmath"]
 myst_heading_anchors = 4
-myst_heading_slug_func = heading_id
+myst_heading_slug_func = "tools.site.heading_id"
 myst_url_schemes = ["http", "https", "mailto"]
 
 # Reference: from the docstrings. They use single backticks for code.

@@ -45,7 +45,7 @@ def headings(folder: Path) -> dict[str, str]:
                     section = number and number[0]
                 name = title if number else f"{section} {title}"
                 if section:
-                    found.setdefault(name, f"{path.name}#{quote(heading['id'], safe='%-,:?!')}")
+                    found.setdefault(name, f"{path.name}#{quote(heading['id'], safe='%-,:;?!')}")
     return found
 
 
