@@ -6,6 +6,7 @@ from scipy import ndimage
 
 from segbook import worlds
 from segbook.samples import Samples
+from segbook.worlds import face_people
 
 MAKERS = [worlds.streets, worlds.digits, worlds.echo, worlds.cues]
 SHARES = {
@@ -454,3 +455,176 @@ def test_film_without_anybody():
 def test_film_names_what_does_not_fit(given):
     with pytest.raises(ValueError, match=f"{next(iter(given))}|count"):
         worlds.street_film(**{"frames": 2} | given)
+
+
+@pytest.fixture(scope="module")
+def group_pictures():
+    return worlds.faces(60)
+
+
+def facts(faces):
+    return [array for each in faces for array in vars(each).values()]
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"), [(128, "2d0ab5c9360e9471"), ((96, 160), "6c8f943eb51d120b")]
+)
+def test_same_faces_on_every_machine(size, expected):
+    samples, found = worlds.faces(3, size=size, seed=5)
+    assert digest(levels(samples.images), samples.masks, *facts(found)) == expected
+
+
+def test_faces_do_not_depend_on_the_count():
+    (few, first), (many, second) = worlds.faces(2, seed=3), worlds.faces(4, seed=3)
+    np.testing.assert_array_equal(few.images, many.images[:2])
+    np.testing.assert_array_equal(few.masks, many.masks[:2])
+    for one, other in zip(facts(first), facts(second[:2]), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_faces_keep_the_conventions(group_pictures):
+    samples, found = group_pictures
+    assert samples.images.shape == (60, 128, 128, 3)
+    assert samples.images.dtype == np.float32
+    np.testing.assert_array_equal(samples.images, levels(samples.images) / np.float32(255))
+    assert samples.masks.dtype == np.uint8
+    assert samples.task.class_names == ("background", "skin", "hair", "eyes", "nose", "mouth")
+    assert len(found) == 60
+    for face in found:
+        n = len(face)
+        assert 1 <= n <= 5
+        assert (face.boxes.shape, face.boxes.dtype) == ((n, 4), np.float32)
+        assert (face.landmarks.shape, face.landmarks.dtype) == ((n, 5, 2), np.float32)
+        assert (face.people.shape, face.people.dtype) == ((n,), np.int64)
+        assert (face.visible.shape, face.visible.dtype) == ((n,), np.float32)
+        assert (face.boxes[:, :2] >= 0).all()
+        assert (face.boxes[:, 2:] <= 128).all()
+        assert (face.boxes[:, 2:] > face.boxes[:, :2]).all()
+        assert ((face.visible > 0.3) & (face.visible <= 1)).all()
+        assert len(set(face.people)) == n
+
+
+def test_faces_of_every_size_are_the_same():
+    (coarse, few), (fine, many) = worlds.faces(6, size=96), worlds.faces(6, size=288)
+    assert (coarse.masks == fine.masks[:, 1::3, 1::3]).mean() > 0.98
+    for small, large in zip(few, many, strict=True):
+        np.testing.assert_array_equal(small.people, large.people)
+        np.testing.assert_allclose(small.landmarks, large.landmarks / 3, atol=1e-3)
+        np.testing.assert_allclose(small.boxes, large.boxes / 3, atol=1)
+
+
+def inside(boxes, points):
+    low, high = boxes[:, None, :2], boxes[:, None, 2:]
+    return ((points >= low - 1) & (points <= high + 1)).all(-1)
+
+
+def test_landmarks_lie_on_their_parts():
+    # Nobody in front, no glasses matter: the mask shows what is behind them.
+    samples, found = worlds.faces(80, size=256, group=(1, 1), scale_range=1, hats=0)
+    names = [samples.task.class_names[part] for part in (3, 3, 4, 5, 5)]
+    seen = total = 0
+    for mask, face in zip(samples.masks, found, strict=True):
+        assert inside(face.boxes, np.clip(face.landmarks, 0, 256)).all()
+        for point, name in zip(face.landmarks[0], names, strict=True):
+            x, y = np.round(point - 0.5).astype(int)
+            if not (4 <= x < 252 and 4 <= y < 252):
+                continue
+            near = mask[y - 4 : y + 5, x - 4 : x + 5]
+            total += 1
+            seen += (near == samples.task.class_names.index(name)).any()
+    assert total > 300
+    assert seen / total > 0.97  # an eye that is shut may lie under a fringe
+
+
+def test_a_box_holds_the_parts_of_a_face_and_no_more():
+    samples, found = worlds.faces(80, size=256, group=(1, 1), hats=0)
+    for mask, face in zip(samples.masks, found, strict=True):
+        (left, top, right, bottom) = face.boxes[0].astype(int)
+        rows, columns = np.nonzero((mask >= 3) & (mask <= 5))
+        assert rows.min() >= top
+        assert rows.max() < bottom
+        assert columns.min() >= left
+        assert columns.max() < right
+        if left > 0 and right < 256 and top > 0 and bottom < 256:
+            # Just inside its edges there is a head.
+            middle = mask[(top + bottom) // 2]
+            assert middle[left + 2] != 0
+            assert middle[right - 3] != 0
+
+
+def test_people_are_the_same_in_every_data_set_and_never_beyond_the_list(group_pictures):
+    _, found = group_pictures
+    assert set(np.concatenate([face.people for face in found])) <= set(range(100))
+    chosen = [5, 901, 33, 7]
+    for seed in (0, 1):
+        _, found = worlds.faces(30, size=48, seed=seed, people=chosen, group=(1, 4))
+        assert set(np.concatenate([face.people for face in found])) == set(chosen)
+    assert face_people.person(901) is face_people.person(901)
+
+
+def test_people_differ():
+    people = [face_people.person(number) for number in range(200)]
+    assert len({person.half for person in people}) == 200
+    assert {person.style for person in people} == set(face_people.STYLES)
+    assert {person.glasses for person in people} == {None, *face_people.GLASSES}
+    assert {person.beard for person in people} == {None, *face_people.BEARDS}
+    ages = np.array([person.age for person in people])
+    assert (ages < 0.15).mean() > 0.05
+    assert (ages > 0.7).mean() > 0.05
+
+
+def test_faces_have_sizes_from_one_to_eight():
+    heights = {}
+    for ratio in (1, 8):
+        _, found = worlds.faces(200, size=128, scale_range=ratio, group=(1, 1))
+        boxes = np.concatenate([face.boxes for face in found])
+        tall = boxes[:, 3] - boxes[:, 1]
+        whole = (boxes[:, 1] > 0) & (boxes[:, 3] < 128)
+        heights[ratio] = tall[whole]
+    assert heights[1].min() > 74
+    assert heights[8].min() < 13
+    assert heights[8].max() > 74
+
+
+def test_no_people_give_empty_facts():
+    samples, found = worlds.faces(3, size=64, group=(0, 0))
+    assert not samples.masks.any()
+    assert [len(face) for face in found] == [0, 0, 0]
+    assert found[0].boxes.shape == (0, 4)
+    assert found[0].landmarks.shape == (0, 5, 2)
+    nobody, _ = worlds.faces(1, size=64, group=(0, 0), people=[])
+    assert not nobody.masks.any()
+
+
+def test_faces_knobs():
+    _, alone = worlds.faces(40, size=64, group=(1, 1))
+    assert {len(face) for face in alone} == {1}
+    _, crowd = worlds.faces(40, size=64, group=(8, 8))
+    assert np.mean([len(face) for face in crowd]) > 5
+    assert min(face.visible.min() for face in crowd) < 0.8
+    bare, plain = worlds.faces(4, hats=0), worlds.faces(4, hats=0, things=0)
+    np.testing.assert_array_equal(bare[0].masks, plain[0].masks)
+    assert (bare[0].images != plain[0].images).any()
+    hats = worlds.faces(4, hats=1)[0]
+    assert (hats.masks == 2).sum() < (bare[0].masks == 2).sum()
+
+
+@pytest.mark.parametrize(
+    ("knobs", "problem"),
+    [
+        ({"people": [1, 1, 2, 3, 4, 5]}, "names somebody twice"),
+        ({"people": [-1, 2]}, "each 0 or more"),
+        ({"people": [0.5]}, "whole numbers"),
+        ({"people": [1, 2]}, "has 2 numbers only"),
+        ({"group": (3, 2)}, "group"),
+        ({"group": (0, 9)}, "group"),
+        ({"group": (0.5, 1)}, "group"),
+        ({"scale_range": 0.5}, "scale_range"),
+        ({"hats": 2}, "hats"),
+        ({"things": 9}, "things"),
+        ({"noise": -1}, "noise"),
+    ],
+)
+def test_faces_refuse(knobs, problem):
+    with pytest.raises(ValueError, match=problem):
+        worlds.faces(1, **knobs)

@@ -9,6 +9,7 @@ from segbook.models.ocrnet import ocrnet
 from segbook.models.pspnet import pspnet
 from segbook.models.segformer import segformer
 from segbook.models.segnet import segnet
+from segbook.models.ssd import ssd
 from segbook.models.unet import unet, unet_output_size
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "pspnet",
     "segformer",
     "segnet",
+    "ssd",
     "unet",
     "unet_output_size",
 ]

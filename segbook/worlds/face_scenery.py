@@ -3,7 +3,8 @@
 import numpy as np
 
 from segbook.worlds.drawing import Canvas, cloud, color, colors
-from segbook.worlds.face_drawing import Head, balloon
+from segbook.worlds.face_hair import balloon
+from segbook.worlds.face_head import Head
 from segbook.worlds.face_people import CLOTHES, pick
 
 WALLS = colors(

@@ -15,7 +15,8 @@ from segbook.worlds.drawing import (
     finish,
     uniforms,
 )
-from segbook.worlds.face_drawing import FEET, balloon, draw
+from segbook.worlds.face_drawing import FEET, draw
+from segbook.worlds.face_hair import balloon
 from segbook.worlds.face_people import CLOTHES, Mood, person, pick
 from segbook.worlds.face_scenery import paint_scenery, paint_thing
 
@@ -26,7 +27,7 @@ MOST = 8
 SLOTS, ROW = 6, 16  # rows of random numbers for a person, and their length
 GROUND = 0.64  # above it nobody's feet are
 TRIES = 24
-HIDDEN = 0.35  # the largest share of a head's box that may lie behind another person
+HIDDEN = 0.5  # the largest share of a head's box that may lie behind another person
 SENTINEL = 254  # no class: where a person has been painted, it is gone
 
 
@@ -93,7 +94,7 @@ def faces(
         ValueError: If an argument is out of its range; the message names it.
     """
     height, width = check_request(count, size, seed, smallest=32)
-    people = np.asarray(people)
+    people = np.asarray(people) if len(people) else np.zeros(0, np.int64)
     if people.ndim != 1 or people.dtype.kind not in "iu" or (people.size and people.min() < 0):
         raise ValueError(f"people is {people!r}; it must be whole numbers, each 0 or more")
     if len(np.unique(people)) != len(people):
@@ -171,7 +172,7 @@ def _free(x, y, half, other_half, other_x, other_y) -> bool:
     wide, tall = 0.8 * half, half
     hidden = 0.0
     # The nearer one's head with its hair, then the shoulders and what is below.
-    for reach, top, bottom in ((1.0, -1.3, 1.3), (1.5, 1.3, 99.0)):
+    for reach, top, bottom in ((1.35, -1.5, 1.3), (1.5, 1.3, 99.0)):
         across = min(x + wide, other_x + reach * other_half) - max(
             x - wide, other_x - reach * other_half
         )
@@ -201,7 +202,13 @@ def _paint_people(canvas: Canvas, group, hats, sun, u) -> Faces:
         half, x, y = group[-1][:3]
         side = 1 if u[3] < 0.5 else -1
         where = x + side * (1.1 + 0.4 * u[4]) * half, y + (1.4 * u[5] - 0.6) * half
-        balloon(canvas, *where, (0.4 + 0.2 * u[6]) * half, pick(CLOTHES, u[7]), sun)
+        radius = (0.4 + 0.2 * u[6]) * half
+        # It may touch those behind, and covers nobody.
+        if all(
+            abs(far_x - where[0]) + abs(far_y - where[1]) > radius + 0.6 * far
+            for far, far_x, far_y, *_ in group
+        ):
+            balloon(canvas, *where, radius, pick(CLOTHES, u[7]), sun)
         _keep(canvas, before, owner, -1)
     return _faces(canvas, ovals, marks, numbers, owner)
 
