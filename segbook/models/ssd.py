@@ -14,7 +14,7 @@ RARE = math.log(0.01 / 0.99)  # the logit of one in a hundred
 
 def ssd(
     num_classes,
-    shapes_per_cell,
+    shapes_per_cell=(4, 6, 6),
     *,
     backbone="efficientnet_lite0",
     weights=None,
@@ -35,7 +35,8 @@ def ssd(
 
     Args:
         num_classes: Number of classes, background not counted.
-        shapes_per_cell: How many priors a cell has, one number a map.
+        shapes_per_cell: How many priors a cell has, one number a map; the default has those of the
+            paper at strides 8, 16 and 32.
         backbone: Name of a backbone, or a functional model with five outputs.
         weights: Weights of a backbone given by name: None, "imagenet" or a path.
         input_shape: `(height, width, channels)`; height and width may be None.
