@@ -177,7 +177,8 @@ def test_a_box_that_no_prior_fits_has_one(priors):
 
 def test_no_boxes_match_nothing(priors):
     assert (detection.match(np.zeros((0, 4)), priors) == -1).all()
-    assert not detection.encode([], priors).any()
+    assert not detection.encode([[]], priors).any()
+    assert detection.encode([], priors).shape == (0, len(priors), 5)
 
 
 def test_more_boxes_than_priors_are_refused():
@@ -188,14 +189,14 @@ def test_more_boxes_than_priors_are_refused():
 def test_offsets_by_hand():
     prior = np.array([[10, 20, 30, 60]], np.float32)  # middle (20, 40), 20 wide, 40 high
     box = np.array([[14, 20, 34, 40]], np.float32)  # middle (24, 30), 20 wide, 20 high
-    target = detection.encode(box, prior)[0]
+    target = detection.encode([box], prior)[0, 0]
     expected = [1, (24 - 20) / 20 / 0.1, (30 - 40) / 40 / 0.1, 0, math.log(20 / 40) / 0.2]
     np.testing.assert_allclose(target, expected, rtol=1e-5, atol=1e-6)
 
 
 def test_decoding_undoes_encoding(priors):
     boxes = random_boxes(np.random.default_rng(3), 5)
-    targets, matches = detection.encode(boxes, priors), detection.match(boxes, priors)
+    targets, matches = detection.encode([boxes], priors)[0], detection.match(boxes, priors)
     decoded = detection.decode(targets[None, :, 1:], priors)[0]
     positive = matches >= 0
     np.testing.assert_allclose(decoded[positive], boxes[matches[positive]], atol=1e-3)
@@ -209,19 +210,29 @@ def test_decoding_what_no_box_has_gives_no_nan(priors):
 
 def test_classes_are_kept(priors):
     boxes = random_boxes(np.random.default_rng(1), 2)
-    targets = detection.encode(boxes, priors, classes=[3, 1])
+    targets = detection.encode([boxes], priors, classes=[[3, 1]])[0]
     matches = detection.match(boxes, priors)
     assert set(targets[matches == 0, 0]) == {3}
     assert set(targets[matches == 1, 0]) == {1}
     with pytest.raises(ValueError, match="must be 2 numbers from 1 on"):
-        detection.encode(boxes, priors, classes=[0, 1])
+        detection.encode([boxes], priors, classes=[[0, 1]])
     with pytest.raises(ValueError, match="must be 2 numbers from 1 on"):
-        detection.encode(boxes, priors, classes=[1])
+        detection.encode([boxes], priors, classes=[[1]])
 
 
 def test_encode_names_the_file():
     with pytest.raises(ValueError, match=r"7\.xml: box 0 .* swapped"):
-        detection.encode([[9, 0, 0, 9]], np.ones((2, 4)), where="7.xml")
+        detection.encode([[], [[9, 0, 0, 9]]], np.ones((2, 4)), names=["6.xml", "7.xml"])
+
+
+def test_several_pictures_are_encoded_as_one_by_one(priors, monkeypatch):
+    rng = np.random.default_rng(8)
+    boxes = [random_boxes(rng, count) for count in (3, 0, 6, 1)]
+    together = detection.encode(boxes, priors)
+    alone = [detection.encode([each], priors)[0] for each in boxes]
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+    monkeypatch.setattr(detection.priors, "AT_ONCE", 3 * len(priors))  # three boxes a call
+    np.testing.assert_allclose(detection.encode(boxes, priors), together, atol=1e-5)
 
 
 # --- loss

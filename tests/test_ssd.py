@@ -74,7 +74,7 @@ def test_learns_one_picture():
     model, x = tiny(1), harness.picture(64, 64, batch=1)
     priors = detection.prior_boxes((64, 64), (8, 16, 32), SHAPES)
     box = np.array([[10, 12, 26, 32]], np.float32)
-    y = detection.encode(box, priors)[None]
+    y = detection.encode([box], priors)
     model.compile(keras.optimizers.Adam(3e-3), detection.SSDLoss())
     model.optimizer.build(model.trainable_variables)
     before = float(detection.SSDLoss()(y, harness.outputs(model, x, training=True)[0]))

@@ -3,6 +3,7 @@
 Liu et al. 2016, "SSD: Single Shot MultiBox Detector", section 2.
 """
 
+import itertools
 import math
 
 import numpy as np
@@ -12,6 +13,7 @@ from keras.utils import bounding_boxes
 from segbook.detection.boxes import box_iou, check_boxes
 
 VARIANCES = (0.1, 0.1, 0.2, 0.2)  # of the authors' code; the paper does not name them
+AT_ONCE = 2**24  # pairs of box and prior
 
 
 def prior_boxes(size, strides, shapes):
@@ -68,55 +70,67 @@ def match(boxes, priors, *, iou=0.5):
     Raises:
         ValueError: If there are more boxes than priors.
     """
-    found = np.full(len(priors), -1, np.int64)
-    if not len(boxes):
-        return found
-    if len(boxes) > len(priors):
-        raise ValueError(f"{len(boxes)} boxes must not be more than the {len(priors)} priors.")
-    overlap = box_iou(boxes, priors)
-    best = overlap.argmax(0)
-    found = np.where(overlap.max(0) > iou, best, -1)
-    for _ in range(len(boxes)):
+    return _match(box_iou(boxes, priors), iou)
+
+
+def _match(overlap, iou):
+    """Match by a table of IoUs, `(n, p)`, which is used up."""
+    boxes, priors = overlap.shape
+    if not boxes:
+        return np.full(priors, -1, np.int64)
+    if boxes > priors:
+        raise ValueError(f"{boxes} boxes must not be more than the {priors} priors.")
+    found = np.where(overlap.max(0) > iou, overlap.argmax(0), -1)
+    for _ in range(boxes):
         box, prior = np.unravel_index(overlap.argmax(), overlap.shape)
         found[prior] = box
         overlap[box] = overlap[:, prior] = -1
     return found
 
 
-def encode(boxes, priors, *, classes=None, iou=0.5, size=None, where="boxes"):
-    """Write what the network should answer for one picture.
+def encode(boxes, priors, *, classes=None, iou=0.5, size=None, names=None):
+    """Write what the network should answer for each of several pictures.
 
     Args:
-        boxes: Array `(n, 4)` of the true boxes, in pixels.
+        boxes: A list with an array `(n, 4)` of true boxes a picture, in pixels.
         priors: Array `(p, 4)`.
-        classes: int array `(n,)` from 1 on; None for 1, the only class there is.
+        classes: A list with an int array `(n,)` a picture, from 1 on; None for 1, the only class
+            there is.
         iou: As for `match`.
-        size: `(height, width)` of the picture, which every box must touch; None for any.
-        where: What to call the boxes in an error, such as a file's name.
+        size: `(height, width)` of the pictures, which every box must touch; None for any.
+        names: What to call the pictures in an error, such as their files; None for their numbers.
 
     Returns:
-        float32 array `(p, 5)`: the class, 0 for background, and four offsets: of the middle along x
-        and y, in tenths of the prior's width and height, and of the logarithms of width and height,
-        in fifths.
+        float32 array `(pictures, p, 5)`: the class, 0 for background, and four offsets: of the
+        middle along x and y, in tenths of the prior's width and height, and of the logarithms of
+        width and height, in fifths.
 
     Raises:
         ValueError: If a box has no size, or a class is less than 1.
     """
-    boxes = check_boxes(boxes, size, where=where)
-    classes = np.ones(len(boxes), np.int64) if classes is None else np.asarray(classes)
-    if len(classes) != len(boxes) or (classes < 1).any():
-        raise ValueError(f"{where}: classes {classes} must be {len(boxes)} numbers from 1 on.")
-    targets = np.zeros((len(priors), 5), np.float32)
-    matches = match(boxes, priors, iou=iou)
-    positive = matches >= 0
-    if positive.any():
-        own = matches[positive]
-        targets[positive, 0] = classes[own]
-        targets[positive, 1:] = ops.convert_to_numpy(
-            bounding_boxes.encode_box_to_deltas(
-                priors[positive], boxes[own], "xyxy", "xyxy", "center_xywh", list(VARIANCES)
-            )
+    names = [f"picture {number}" for number in range(len(boxes))] if names is None else names
+    boxes = [check_boxes(each, size, where=name) for each, name in zip(boxes, names, strict=True)]
+    classes = [np.ones(len(each), np.int64) for each in boxes] if classes is None else classes
+    for own, each, name in zip(classes, boxes, names, strict=True):
+        if np.shape(own) != (len(each),) or (np.asarray(own) < 1).any():
+            raise ValueError(f"{name}: classes {own} must be {len(each)} numbers from 1 on.")
+    targets = np.zeros((len(boxes), len(priors), 5), np.float32)
+    starts = np.cumsum([0] + [len(each) for each in boxes])
+    every = np.concatenate([np.zeros((0, 4), np.float32), *boxes])
+    numbers = np.concatenate([np.zeros(0, np.int64), *classes])
+    # One call for many pictures: small calls cost more than what they compute.
+    step = max(AT_ONCE // len(priors), 1)
+    tables = [box_iou(every[i : i + step], priors) for i in range(0, len(every), step)]
+    table = np.concatenate([np.zeros((0, len(priors)), np.float32), *tables])
+    matches = [_match(table[i:j], iou) for i, j in itertools.pairwise(starts)]
+    picture, prior = np.nonzero(np.reshape(matches, targets.shape[:2]) >= 0)
+    if len(picture):
+        own = np.array([starts[i] + matches[i][j] for i, j in zip(picture, prior, strict=True)])
+        targets[picture, prior, 0] = numbers[own]
+        offsets = bounding_boxes.encode_box_to_deltas(
+            priors[prior], every[own], "xyxy", "xyxy", "center_xywh", list(VARIANCES)
         )
+        targets[picture, prior, 1:] = ops.convert_to_numpy(offsets)
     return targets
 
 
