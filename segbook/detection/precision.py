@@ -48,9 +48,9 @@ class Ranking:
 def rank(found, truths, *, iou=0.5, hard=None):
     """Decide which boxes of one class are right, as PASCAL VOC does since 2010.
 
-    Everingham et al. 2010, section 4.4: boxes come in the order of their scores over all pictures.
-    Each is compared with the true box of its picture with which it has the largest IoU. It is right
-    if that is `iou` or more and no surer box had the same; a second one is wrong.
+    Development kit of VOC2010, sections 3.4.1 and 4.4. Boxes come in the order of their scores over
+    all pictures. Each is compared with the true box of its picture with which it has the largest
+    IoU. It is right if that is `iou` or more and no surer box had the same; a second one is wrong.
 
     Args:
         found: A list of `Found`, or of pairs `(boxes, scores)`, one a picture.
