@@ -36,6 +36,9 @@ CLASS_COLORS = {
     "sign": (236, 125, 10),
     "fence": (181, 187, 144),
     "bicyclist": (141, 65, 208),
+    "ground": (240, 240, 240),
+    "vegetation": (49, 140, 106),
+    "water": (83, 210, 253),
     "void": VOID_COLOR,
 } | {str(digit): color for digit, color in enumerate(SEQUENCE)}
 

@@ -1,6 +1,6 @@
 """Pictures, their masks and the task they belong to: what every world and data set returns."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -39,7 +39,7 @@ class Task:
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """Pictures with their masks.
+    """Pictures with their masks; what a subclass adds has one entry a picture, as these have.
 
     Args:
         images: float32 array `(count, height, width, 3)` with values in [0, 1].
@@ -61,5 +61,10 @@ class Samples:
         """Select samples by a slice, an index array or a boolean array."""
         if isinstance(index, int | np.integer):
             index = [index]
-        names = None if self.names is None else self.names[index]
-        return replace(self, images=self.images[index], masks=self.masks[index], names=names)
+        arrays = {each.name: getattr(self, each.name) for each in fields(self)}
+        chosen = {
+            name: array[index]
+            for name, array in arrays.items()
+            if name != "task" and array is not None
+        }
+        return replace(self, **chosen)

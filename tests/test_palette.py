@@ -8,6 +8,11 @@ CAMVID = (
     *("sky", "building", "pole", "road", "pavement", "tree", "sign", "fence", "car", "person"),
     *("bicyclist", "void"),
 )
+AERIAL = ("ground", "building", "road", "vegetation", "water", "void")
+FIELDS = [
+    ("background", "cell", "void"),
+    ("background", "right chamber", "muscle", "left chamber", "void"),
+]
 DIGITS = ("background", *"0123456789", "void")
 
 # Machado, Oliveira and Fernandes 2009, table 1, severity 1.0; they act on linear RGB.
@@ -79,7 +84,7 @@ def test_difference_equals_published_pairs(one, two, expected):
     assert ciede2000(one, two) == pytest.approx(expected, abs=5e-5)
 
 
-@pytest.mark.parametrize("names", [STREETS, CAMVID, DIGITS], ids=["streets", "camvid", "digits"])
+@pytest.mark.parametrize("names", [STREETS, CAMVID, DIGITS, AERIAL, *FIELDS], ids="-".join)
 @pytest.mark.parametrize("vision", VISION)
 def test_every_pair_is_distinguishable(names, vision):
     # The worst pair, over all vision types, measures 16.5 (streets and CamVid) and 17.6 (digits).

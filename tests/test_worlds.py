@@ -7,7 +7,8 @@ from scipy import ndimage
 from segbook import worlds
 from segbook.samples import Samples
 
-MAKERS = [worlds.streets, worlds.digits, worlds.echo, worlds.cues]
+FIELDS = [worlds.cells, worlds.lesions, worlds.organs, worlds.cracks, worlds.aerial]
+MAKERS = [worlds.streets, worlds.digits, worlds.echo, worlds.cues, *FIELDS]
 SHARES = {
     "sky": (0.1, 0.4),
     "building": (0.1, 0.4),
@@ -49,6 +50,16 @@ def scenes():
         (worlds.echo, (48, 96), "2a159efadf1b443d"),
         (worlds.cues, 64, "9ba141663e822c03"),
         (worlds.cues, (48, 96), "98c4571a92860f9f"),
+        (worlds.cells, 128, "681f3555a5e1aa03"),
+        (worlds.cells, (48, 96), "4950b928813d6577"),
+        (worlds.lesions, 128, "825485f0e2c191ff"),
+        (worlds.lesions, (48, 96), "56c119f1f0750d23"),
+        (worlds.organs, 128, "bcb137a46d4b8e8d"),
+        (worlds.organs, (48, 96), "8abe436d120585f8"),
+        (worlds.cracks, 128, "7c8508eced9127a9"),
+        (worlds.cracks, (48, 96), "e5d765b41f08f526"),
+        (worlds.aerial, 256, "8c72b643e5928c64"),
+        (worlds.aerial, (48, 96), "3808fa4cf922d12e"),
     ],
 )
 def test_same_bytes_on_every_machine(make, size, expected):
@@ -87,7 +98,7 @@ def test_a_picture_does_not_depend_on_the_count(make):
 
 @pytest.mark.parametrize("make", MAKERS)
 def test_seeds_and_pictures_differ(make):
-    pictures = np.concatenate([make(3, seed=seed).masks for seed in (0, 1)])
+    pictures = np.concatenate([levels(make(3, seed=seed, noise=0).images) for seed in (0, 1)])
     assert len(np.unique(pictures.reshape(6, -1), axis=0)) == 6
 
 
@@ -104,6 +115,10 @@ def test_crops_do_not_depend_on_the_count():
         (worlds.digits, 48, 0.97),
         (worlds.echo, 64, 0.99),
         (worlds.cues, 64, 0.99),
+        (worlds.cells, 128, 0.99),
+        (worlds.lesions, 96, 0.99),
+        (worlds.organs, 96, 0.99),
+        (worlds.cracks, 128, 0.99),
     ],
 )
 def test_every_size_shows_the_same_scene(make, small, agree):
@@ -413,6 +428,23 @@ def test_echo_shapes_look_the_same_whatever_the_cue():
         (worlds.echo, {"distance": 0.6}, "distance is 0.6.*between 0.1 and 0.45"),
         (worlds.cues, {"size": 31}, "size is 31.*32 or more"),
         (worlds.cues, {"number": (0, 3)}, r"number is \(0, 3\).*from 1 to 6"),
+        (worlds.cells, {"across": 1}, "across is 1.*between 2 and 10"),
+        (worlds.cells, {"touching": 2}, "touching is 2"),
+        (worlds.cells, {"seam": -1}, "seam is -1"),
+        (worlds.lesions, {"rate": 1.1}, "rate is 1.1.*between 0 and 1"),
+        (worlds.lesions, {"number": (0, 2)}, r"number is \(0, 2\).*whole"),
+        (worlds.lesions, {"radius": (0.02, 0.2)}, r"radius is \(0.02, 0.2\)"),
+        (worlds.lesions, {"contrast": 0.9}, "contrast is 0.9"),
+        (worlds.lesions, {"raters": 0}, "raters is 0.*from 1 to 7"),
+        (worlds.lesions, {"raters": 1.5}, "raters is 1.5"),
+        (worlds.lesions, {"disagreement": 2}, "disagreement is 2"),
+        (worlds.organs, {"slices": 0}, "slices is 0.*from 1 to 64"),
+        (worlds.organs, {"contrast": -0.1}, "contrast is -0.1"),
+        (worlds.cracks, {"width": 0.1}, "width is 0.1"),
+        (worlds.cracks, {"rate": -1}, "rate is -1"),
+        (worlds.cracks, {"contrast": 2}, "contrast is 2"),
+        (worlds.aerial, {"metres": 5}, "metres is 5.*between 0.1 and 4"),
+        (worlds.aerial, {"regions": 0}, "regions is 0.*from 1 to 64"),
         (worlds.echo, {"number": (2, 7)}, r"number is \(2, 7\).*from 1 to 6"),
     ],
 )
@@ -454,3 +486,153 @@ def test_film_without_anybody():
 def test_film_names_what_does_not_fit(given):
     with pytest.raises(ValueError, match=f"{next(iter(given))}|count"):
         worlds.street_film(**{"frames": 2} | given)
+
+
+def test_cells_are_the_pieces_of_the_mask():
+    samples = worlds.cells(20, 96, touching=1)
+    for mask, things in zip(samples.masks, samples.things, strict=True):
+        pieces, number = ndimage.label(mask)
+        assert number == things.max() == len(np.unique(things)) - 1
+        for piece in range(1, number + 1):
+            (owner,) = np.unique(things[pieces == piece])
+            assert owner > 0
+        # What a cell has besides its piece is a thin rim.
+        assert ndimage.distance_transform_edt((things > 0) & (mask == 0)).max() < 3
+
+
+def test_cells_touch_as_asked():
+    def neighbours(touching):
+        things = worlds.cells(10, 96, touching=touching).things.astype(int)
+        left, right = things[:, :, :-1], things[:, :, 1:]
+        return ((left != right) & (left > 0) & (right > 0)).sum()
+
+    apart, some, sheet = (neighbours(touching) for touching in (0, 0.5, 1))
+    assert 20 * apart < some < sheet
+
+
+def test_cells_seam_and_number():
+    faint, strong = (worlds.cells(6, 96, seam=seam, noise=0) for seam in (0, 1))
+    np.testing.assert_array_equal(faint.masks, strong.masks)
+    seams = (faint.things > 0) & (faint.masks == 0)
+    assert strong.images[seams].mean() < 0.4 * faint.images[seams].mean()
+    few, many = (worlds.cells(6, 96, across=across).things.max((1, 2)) for across in (3, 6))
+    assert (2 * few < many).all()
+
+
+def test_lesions_are_as_rare_as_asked():
+    assert not worlds.lesions(20, 64, rate=0).masks.any()
+    assert worlds.lesions(20, 64, rate=1).masks.any((1, 2)).all()
+    some = worlds.lesions(400, 48, rate=0.2, radius=(0.04, 0.05)).masks.any((1, 2))
+    assert some.mean() == pytest.approx(0.2, abs=0.06)  # three deviations
+
+
+def test_lesions_are_separate_things():
+    samples = worlds.lesions(40, 96, rate=1, number=(3, 8))
+    np.testing.assert_array_equal(samples.masks, samples.things > 0)
+    counts = []
+    for things in samples.things:
+        number = things.max()
+        assert ndimage.label(things > 0, np.ones((3, 3)))[1] == number
+        counts.append(number)
+    assert 3 < np.mean(counts) <= 8
+
+
+def test_lesions_in_agreement_and_not():
+    truth = worlds.lesions(20, 96, rate=1, disagreement=0, raters=4)
+    assert truth.votes.shape == (20, 4, 96, 96)
+    np.testing.assert_array_equal(truth.votes, np.repeat(truth.masks[:, None], 4, 1))
+    few, many = (worlds.lesions(20, 96, rate=1, disagreement=d) for d in (0.2, 1))
+    np.testing.assert_array_equal(few.images, many.images)
+    wrong = [(s.votes != s.masks[:, None]).mean() for s in (few, many)]
+    assert 0 < 2 * wrong[0] < wrong[1]
+
+
+def test_lesions_contrast_and_radius():
+    flat, bright = (worlds.lesions(20, 96, rate=1, contrast=c, noise=0) for c in (0, 0.5))
+    lesion = flat.masks > 0
+    assert (bright.images - flat.images)[lesion].mean() > 0.15
+    small, large = (worlds.lesions(20, 96, rate=1, radius=(r, r)) for r in (0.02, 0.04))
+    mean = [s.masks.sum() / s.things.max((1, 2)).sum() for s in (small, large)]
+    assert mean[1] / mean[0] == pytest.approx(4, rel=0.1)
+
+
+def test_organs_lie_inside_each_other():
+    samples = worlds.organs(40, 96)
+    left = samples.masks == 3
+    around = ndimage.binary_dilation(left, np.ones((1, 3, 3)))
+    assert set(np.unique(samples.masks[around])) == {2, 3}
+    assert {0, 1, 2, 3} == set(np.unique(samples.masks))
+
+
+def test_organs_have_the_volume_of_their_formula():
+    samples = worlds.organs(48, 192, slices=16)
+    for patient in range(3):
+        mine = samples[samples.patients == patient]
+        assert len(mine) == 16
+        voxel = mine.spacing[0].prod() / 1000
+        assert (mine.masks == 3).sum() * voxel == pytest.approx(mine.volumes[0], rel=0.01)
+
+
+def test_organs_contrast():
+    def difference(contrast):
+        samples = worlds.organs(16, 96, contrast=contrast, noise=0)
+        ring = ndimage.binary_dilation(samples.masks > 1, np.ones((1, 5, 5)))
+        beside = samples.images[ring & (samples.masks == 0)].mean()
+        return beside - samples.images[samples.masks == 2].mean()
+
+    assert difference(1) > 1.3 * difference(0.3) > 0
+
+
+@pytest.mark.parametrize("width", [0.012, 0.03])
+def test_cracks_are_thin_and_on_the_bone(width):
+    samples = worlds.cracks(20, 128, width=width)
+    crack = samples.masks == 2
+    assert crack.any((1, 2)).all()
+    depths = np.concatenate([ndimage.distance_transform_edt(each)[each] for each in crack])
+    assert np.quantile(depths, 0.95) < width * 128 / 2 + 1  # more where a branch leaves
+    around = ndimage.binary_dilation(crack, np.ones((1, 3, 3)))
+    assert (samples.masks[around] > 0).mean() > 0.97
+
+
+def test_cracks_rate_and_contrast():
+    none, all_of_them = (worlds.cracks(20, 96, rate=rate, noise=0) for rate in (0, 1))
+    assert not (none.masks == 2).any()
+    crack = all_of_them.masks == 2
+    assert all_of_them.images[crack].mean() < 0.8 * none.images[crack].mean()
+    np.testing.assert_array_equal(none.masks[~crack], all_of_them.masks[~crack])
+
+
+def test_aerial_is_measured_in_metres():
+    coarse, fine = worlds.aerial(4, 96, metres=1.2), worlds.aerial(4, 288, metres=0.4)
+    assert (coarse.masks == fine.masks[:, 1::3, 1::3]).mean() > 0.99
+    np.testing.assert_array_equal(coarse.metres, 1.2)
+    wider = worlds.aerial(4, 144, metres=1.2)
+    np.testing.assert_array_equal(wider.masks[:, :96, :96], coarse.masks)
+
+
+def test_aerial_regions_have_looks_of_their_own():
+    samples = worlds.aerial(16, 192, noise=0)
+    np.testing.assert_array_equal(samples.regions, np.arange(16) % 4)
+    means = np.array(
+        [
+            np.concatenate([image[mask == label].mean(0) for label in (0, 3)])
+            for image, mask in zip(samples.images, samples.masks, strict=True)
+        ]
+    )
+    same = [np.abs(means[r::4] - means[r::4].mean(0)).mean() for r in range(4)]
+    other = [np.abs(means[r::4].mean(0) - means[r - 1 :: 4].mean(0)).mean() for r in range(4)]
+    assert max(same) < 0.5 * min(other)
+    for name in samples.task.class_names:
+        assert share(samples, name) > 0.02
+
+
+@pytest.mark.parametrize("make", FIELDS)
+def test_fields_keep_what_they_know_when_some_are_chosen(make):
+    samples = make(4, size=48)
+    for index in (2, slice(1, 3), [3, 0], np.array([True, False, True, False])):
+        rows, chosen = np.atleast_1d(np.arange(4)[index]), samples[index]
+        assert type(chosen) is type(samples)
+        for name in ("masks", "things", "votes", "patients", "spacing", "volumes", "regions"):
+            if hasattr(samples, name):
+                expected = getattr(samples, name)[rows]
+                np.testing.assert_array_equal(getattr(chosen, name), expected)

@@ -1,6 +1,6 @@
 """A world of several cues: a shape's class is written on the cue of its own two colours."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -47,13 +47,6 @@ class CueSamples(Samples):
         two of the six ways to give two white dots to four discs.
         """
         return self.light[:, 0] == self.light[:, 3]
-
-    def __getitem__(self, index) -> "CueSamples":
-        """Select samples by a slice, an index array or a boolean array."""
-        if isinstance(index, int | np.integer):
-            index = [index]
-        chosen = super().__getitem__(index)
-        return replace(chosen, pairs=self.pairs[index], light=self.light[index])
 
 
 def cues(

@@ -88,11 +88,11 @@ class Canvas:
         self.image, self.mask, self.x, self.y, self.unit = image, mask, x, y, unit
 
     @classmethod
-    def blank(cls, height: int, width: int) -> "Canvas":
+    def blank(cls, height: int, width: int, channels: int = 3) -> "Canvas":
         """Return a black canvas; its unit is its height, x is 0 at the centre and y at the top."""
         y = ((np.arange(height) + 0.5) / height).astype(np.float32)[:, None]
         x = ((np.arange(width) + 0.5 - width / 2) / height).astype(np.float32)[None]
-        image = np.zeros((3, height, width), np.float32)
+        image = np.zeros((channels, height, width), np.float32)
         return cls(image, np.zeros((height, width), np.uint8), x, y, height)
 
     def crop(self, left: float, top: float, right: float, bottom: float) -> "Canvas | None":
@@ -160,6 +160,23 @@ class Canvas:
         u, v = (self.x - x) * (1 / radius_x), (self.y - y) * (1 / radius_y)
         return (1 - np.sqrt(u * u + v * v)) * (min(radius_x, radius_y) * self.unit)
 
+    def turned_ellipse(self, x, y, along, long, short):
+        """Return the inside of an ellipse whose axis `long` has the direction `along`."""
+        right, down = self.x - x, self.y - y
+        u = (along[0] * right + along[1] * down) * (1 / long)
+        v = (along[0] * down - along[1] * right) * (1 / short)
+        return (1 - np.sqrt(u * u + v * v)) * (min(long, short) * self.unit)
+
+    def strip(self, start, end, half_width):
+        """Return the inside of a line with round ends, from (x, y) to (x, y)."""
+        (x0, y0), (x1, y1) = start, end
+        across, down = x1 - x0, y1 - y0
+        right, below = self.x - x0, self.y - y0
+        place = (right * across + below * down) * (1 / (across * across + down * down))
+        place = np.minimum(np.maximum(place, 0), 1)
+        right, below = right - place * across, below - place * down
+        return (half_width - np.sqrt(right * right + below * below)) * self.unit
+
     def paint(self, inside, paint, label=None):
         """Lay a colour over a shape.
 
@@ -181,19 +198,28 @@ class Canvas:
         self.image *= 1 - strength * cover
 
 
-def cloud(canvas: Canvas, down: float, right: float) -> np.ndarray:
+def direction(u: float, v: float) -> tuple[float, float]:
+    """Return a unit vector (x, y) from two numbers in [0, 1), not quite evenly spread."""
+    x, y = u - 0.5, v - 0.5
+    length = math.sqrt(x * x + y * y)
+    return (x / length, y / length) if length > 0 else (1.0, 0.0)
+
+
+def cloud(canvas: Canvas, down: float, right: float, finer: int = 1) -> np.ndarray:
     """Return soft noise over a `blank` canvas, from a place of a large tile.
 
     Args:
         canvas: The canvas.
         down: The place along the height of the tile, in [0, 1).
         right: The place along its width, in [0, 1).
+        finer: How many times smaller than usual its features are.
 
     Returns:
         float32 array `(height, width)` with values in [-1, 1].
     """
-    rows = (canvas.y * 300 + down * 1024).astype(np.int32) & 1023
-    columns = (canvas.x * 300 + right * 1024 + 1024).astype(np.int32) & 1023
+    scale = 300 * finer
+    rows = (canvas.y * scale + down * 1024).astype(np.int32) & 1023
+    columns = (canvas.x * scale + right * 1024 + 1024 * finer).astype(np.int32) & 1023
     return noise_tile(1024, 8, 128)[rows, columns]
 
 
@@ -253,6 +279,13 @@ def check_knob(name: str, value: float, low: float, high: float) -> float:
     if not low <= value <= high:
         raise ValueError(f"{name} is {value!r}; it must be between {low:g} and {high:g}")
     return float(value)
+
+
+def check_whole(name: str, value: int, low: int, high: int) -> int:
+    """Return a knob's value as an int, or raise ValueError if it is no integer in [low, high]."""
+    if not isinstance(value, int | np.integer) or not low <= value <= high:
+        raise ValueError(f"{name} is {value!r}; it must be an integer from {low} to {high}")
+    return int(value)
 
 
 def check_range(name: str, value, low: float, high: float, whole: bool = False) -> tuple:
