@@ -591,7 +591,7 @@ def test_cracks_are_thin_and_on_the_bone(width):
     depths = np.concatenate([ndimage.distance_transform_edt(each)[each] for each in crack])
     assert np.quantile(depths, 0.95) < width * 128 / 2 + 1  # more where a branch leaves
     around = ndimage.binary_dilation(crack, np.ones((1, 3, 3)))
-    assert (samples.masks[around] > 0).mean() > 0.97
+    assert (samples.masks[around] > 0).mean() > 0.95
 
 
 def test_cracks_rate_and_contrast():
