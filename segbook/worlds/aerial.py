@@ -30,6 +30,7 @@ ROOFS = colors(
     (0.3, 0.36, 0.42),
 )
 SOILS = colors((0.45, 0.55, 0.3), (0.72, 0.62, 0.42), (0.55, 0.56, 0.48), (0.56, 0.44, 0.34))
+WATERS = color(0.16, 0.3, 0.36)
 LEAVES = colors((0.16, 0.34, 0.14), (0.32, 0.38, 0.16), (0.14, 0.28, 0.2), (0.4, 0.32, 0.14))
 
 
@@ -59,7 +60,8 @@ class Region:
     roofs: tuple
     soil: np.ndarray
     leaf: np.ndarray
-    paving: float
+    paving: np.ndarray
+    water: np.ndarray
     river: float
     light: np.ndarray
 
@@ -71,6 +73,7 @@ def aerial(
     *,
     metres: float = 0.6,
     regions: int = 4,
+    look_alike: float = 0.6,
     noise: float = 0.015,
 ) -> AerialSamples:
     """Return towns from above: houses, roads, trees, rivers; each region has a style of its own.
@@ -86,6 +89,8 @@ def aerial(
         seed: Which places, 0 or more.
         metres: Side of a pixel on the ground, 0.1 to 4.
         regions: How many regions, 1 to 64.
+        look_alike: How alike things are in colour, from 0 to 1, where every second roof is grey as
+            roads are, the others nearly as the soil, and water as dark as leaves.
         noise: Standard deviation of the camera's noise, 0 to 0.3, where 1 is the full range.
 
     Returns:
@@ -98,11 +103,12 @@ def aerial(
     height, width = check_request(count, size, seed, smallest=32)
     metres = check_knob("metres", metres, 0.1, 4)
     regions = check_whole("regions", regions, 1, 64)
+    look_alike = check_knob("look_alike", look_alike, 0, 1)
     noise = check_knob("noise", noise, 0, 0.3)
     images = np.empty((count, height, width, 3), np.float32)
     masks = np.empty((count, height, width), np.uint8)
     where = np.arange(count) % regions
-    styles = [_style(number) for number in range(regions)]
+    styles = [_style(number, look_alike) for number in range(regions)]
     for index in range(count):
         u = uniforms(seed, index, 16).tolist()
         canvas = Canvas.blank(height, width)
@@ -116,9 +122,11 @@ def aerial(
     return AerialSamples(images, masks, task, regions=where, metres=np.full(count, metres))
 
 
-def _style(number: int) -> Region:
+def _style(number: int, look_alike: float) -> Region:
     """Choose what a region looks like."""
     u = uniforms(11, number, 16).tolist()
+    soil, leaf = SOILS[number % len(SOILS)], LEAVES[number % len(LEAVES)]
+    grey = color(0.36, 0.357, 0.35) + 0.26 * u[8]
     first = number % len(ROOFS)
     second = (number + 1 + int(2 * u[0])) % len(ROOFS)
     return Region(
@@ -128,10 +136,14 @@ def _style(number: int) -> Region:
         lots=3 + int(2 * u[5]),
         built=0.55 + 0.3 * u[6],
         wooded=0.1 + 0.25 * u[7],
-        roofs=(ROOFS[first], ROOFS[second]),
-        soil=SOILS[number % len(SOILS)],
-        leaf=LEAVES[number % len(LEAVES)],
-        paving=0.36 + 0.26 * u[8],
+        roofs=(
+            ROOFS[first] + 0.7 * look_alike * (soil - ROOFS[first]),
+            ROOFS[second] + look_alike * (grey - ROOFS[second]),
+        ),
+        soil=soil,
+        leaf=leaf,
+        paving=grey,
+        water=WATERS + 0.9 * look_alike * (leaf - WATERS),
         river=9 + 16 * u[9],
         light=color(1.0 + 0.12 * (u[10] - 0.5), 1.0, 1.0 + 0.2 * (u[11] - 0.5)),
     )
@@ -174,8 +186,8 @@ def _town(canvas, style, u, chances):
     off = q + 420 * u[2] + 55 * _bends(p, table[4, 0])
     river = (style.river - np.abs(off - np.floor(off * (1 / 420)) * 420 - 210)) * unit
     canvas.paint(river + 3 * unit, style.soil * 0.8, GROUND)
-    canvas.paint(river, color(0.16, 0.3, 0.36) * (1 + 0.12 * soft), WATER)
-    canvas.paint(block["road"], style.paving * (1 + 0.1 * fine) * color(1, 0.99, 0.96), ROAD)
+    canvas.paint(river, style.water * (1 + 0.12 * soft), WATER)
+    canvas.paint(block["road"], style.paving * (1 + 0.1 * fine), ROAD)
     canvas.paint(block["line"], 0.8 * color(1, 1, 0.95))
     dry = -river - 5 * unit
     shadow = np.minimum(_houses(p + 2.5, q + 2.0, style, table)[0] * unit, dry)
