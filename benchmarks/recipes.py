@@ -41,12 +41,7 @@ BATCHES = (1, 4, 32)  # besides the baseline's 8
 
 def net(**options):
     """Give a function that makes the network with these options, equal for equal ones."""
-    return _net(tuple(sorted(options.items(), key=lambda item: item[0])))
-
-
-@functools.cache
-def _net(options):
-    return functools.partial(network, **dict(options))
+    return with_options(network, **options)
 
 
 def with_options(maker, **options):

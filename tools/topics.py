@@ -15,7 +15,7 @@ from bs4 import BeautifulSoup
 from nbconvert.filters import markdown2html
 
 from tools.canonical import canonical, write
-from tools.notebooks import CHAPTERS, ROOT, PageError, read
+from tools.notebooks import CHAPTERS, ROOT, SECTION_NUMBER, PageError, read
 
 TABLE = ROOT / "tools/topics.json"
 PAGE = CHAPTERS / "A_resources.ipynb"
@@ -40,7 +40,7 @@ def headings(folder: Path) -> dict[str, str]:
             page = BeautifulSoup(markdown2html(cell.source), "html.parser")
             for heading in page.find_all(["h2", "h3"]):
                 title = heading.get_text().removesuffix("¶").strip()
-                number = re.match(r"(\d+|[A-Z])\.\d+(?= )", title)
+                number = re.match(rf"{SECTION_NUMBER}(?= )", title)
                 if heading.name == "h2":
                     section = number and number[0]
                 name = title if number else f"{section} {title}"
